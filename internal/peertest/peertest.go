@@ -1,0 +1,80 @@
+// Package peertest finds the real programs that tests talk to: a Redis, a
+// browser, another language's SDK. A test whose program is not on the machine is
+// skipped, saying what would bring it; where CLEW_TEST_REQUIRE names it, a comma
+// list such as "redis,chromium", it fails instead.
+package peertest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// requireVar is the environment variable that turns skips into failures.
+const requireVar = "CLEW_TEST_REQUIRE"
+
+// peer is a program that tests want, under any of its names.
+type peer struct {
+	binaries []string
+	mend     string
+}
+
+var peers = map[string]peer{
+	"redis":    {[]string{"redis-server"}, "apt-get install redis-server"},
+	"chromium": {[]string{"chromium", "chromium-browser", "google-chrome"}, "apt-get install chromium"},
+	"node":     {[]string{"node"}, "apt-get install nodejs npm"},
+}
+
+// Need returns the path of the program that plays name, one of "redis",
+// "chromium" and "node". Without it the test ends here.
+func Need(t testing.TB, name string) string {
+	t.Helper()
+	p, ok := peers[name]
+	if !ok {
+		t.Fatalf("peertest knows no %q", name)
+	}
+	for _, binary := range p.binaries {
+		if path, err := exec.LookPath(binary); err == nil {
+			return path
+		}
+	}
+	missing(t, name, strings.Join(p.binaries, " or ")+" is not in PATH; "+p.mend+", or make test as root, brings it")
+	return ""
+}
+
+// NodeModules returns the directory with the npm packages that tools/npm pins,
+// for NODE_PATH. Without node or the packages the test ends here.
+func NodeModules(t testing.TB) string {
+	t.Helper()
+	Need(t, "node")
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "tools", "npm", "package.json")); err == nil {
+			break
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			t.Fatal("no tools/npm/package.json in any directory above the test")
+		}
+		dir = up
+	}
+	modules := filepath.Join(dir, ".cache", "npm", "node_modules")
+	if _, err := os.Stat(modules); err != nil {
+		missing(t, "node", modules+" is not there; make setup brings it")
+	}
+	return modules
+}
+
+func missing(t testing.TB, name, why string) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv(requireVar), ","), name) {
+		t.Fatalf("%s, and %s requires %s", why, requireVar, name)
+	}
+	t.Skipf("%s: %s", name, why)
+}
