@@ -1,0 +1,77 @@
+package propagate
+
+import "context"
+
+// Scope is what [Ref.Enter] did to a goroutine, and [Scope.Leave] undoes. It
+// is a value; copies are the same scope.
+type Scope struct {
+	labels change
+	ctx    *refCtx // explicit mode: whose parent's labels Leave puts back
+}
+
+// Current returns the context of the running goroutine: the span it entered or
+// inherited, or, when that has ended, the nearest one around it that lives. It
+// is zero when there is none or when [Ambient] is false.
+func Current() Ref {
+	c := ambientCell()
+	if c == nil || c.state.Load()&(stEnded|stRecording) == 0 {
+		return Ref{c}
+	}
+	return Ref{firstLive(c)}
+}
+
+// Origin is like [Current], but answers the span the goroutine entered or
+// inherited even when it has ended, and says so. An ended origin is something
+// to link to, never a parent.
+func Origin() (r Ref, ended bool) {
+	r = Ref{ambientCell()}
+	return r, r.Ended()
+}
+
+// Enter makes r the context of the running goroutine and of those it starts
+// from now on. Labels a user set on the goroutine stay. Entering the zero Ref
+// takes the goroutine's context away.
+//
+// The Scope returned belongs to this goroutine:
+//
+//	defer r.Enter().Leave()
+//
+// When [Ambient] is false Enter does nothing; see [EnterContext].
+func (r Ref) Enter() Scope { return Scope{labels: install(r.c)} }
+
+// EnterContext enters the context that ctx carries; with none of its own in
+// ctx, nothing changes. It differs from FromContext(ctx).Enter() only when
+// [Ambient] is false: a ctx made by [NewContext] of a sampled span then labels
+// the goroutine by way of runtime/pprof, so that profiles still name the
+// trace. For want of a way to read labels, Leave then sets those of the
+// context that NewContext was given, on whatever goroutine it is called.
+func EnterContext(ctx context.Context) Scope {
+	if ctx == nil {
+		return Scope{}
+	}
+	if ambient {
+		if r, ok := carried(ctx); ok {
+			return r.Enter()
+		}
+		return Scope{}
+	}
+	x, ok := ctx.Value(refKey{}).(*refCtx)
+	if !ok || !x.c.sampled() {
+		return Scope{}
+	}
+	setLabels(ctx)
+	return Scope{ctx: x}
+}
+
+// Leave gives the goroutine back what Enter replaced. It acts only where the
+// goroutine still carries what Enter put there: on another goroutine, a second
+// time, or out of order it leaves the labels alone. (A goroutine started
+// inside the scope carries it too; there Leave takes it off that goroutine.)
+// The zero Scope is left without effect.
+func (s Scope) Leave() {
+	if s.ctx != nil {
+		setLabels(s.ctx.Context)
+		return
+	}
+	s.labels.undo()
+}
