@@ -25,11 +25,12 @@ type peer struct {
 var peers = map[string]peer{
 	"redis":    {[]string{"redis-server"}, "apt-get install redis-server"},
 	"chromium": {[]string{"chromium", "chromium-browser", "google-chrome"}, "apt-get install chromium"},
+	"java":     {[]string{"java"}, "apt-get install openjdk-17-jdk-headless"},
 	"node":     {[]string{"node"}, "apt-get install nodejs npm"},
 }
 
-// Need returns the path of the program that plays name, one of "redis",
-// "chromium" and "node". Without it the test ends here.
+// Need returns the path of the program that plays name: "redis", "chromium",
+// "java" or "node". Without it the test ends here.
 func Need(t testing.TB, name string) string {
 	t.Helper()
 	p, ok := peers[name]
