@@ -1,0 +1,16 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/clewhq/clew/internal/cli"
+	"github.com/clewhq/clew/internal/cli/clitest"
+)
+
+func TestMain(m *testing.M) {
+	clitest.Main(m, map[string]func(){"spikewatch": main})
+}
+
+func TestScripts(t *testing.T) { clitest.Scripts(t) }
+
+func TestDocs(t *testing.T) { clitest.Docs(t, command(cli.Streams{})) }

@@ -1,0 +1,2 @@
+// Package source reads the points that package zscore judges.
+package source
