@@ -2,9 +2,18 @@
 
 package propagate
 
-import "unsafe"
+import (
+	"context"
+	"unsafe"
+)
 
-func ambientCell() *cell {
+// scope holds what Enter replaced and what it put there. In explicit mode to
+// is explicitMark and from the *refCtx that was entered.
+type scope struct{ to, from unsafe.Pointer }
+
+var explicitMark = unsafe.Pointer(new(byte))
+
+func current() *cell {
 	if !ambient {
 		return nil
 	}
@@ -12,48 +21,80 @@ func ambientCell() *cell {
 	if p == nil {
 		return nil
 	}
-	if c := own(p); c != nil {
+	// One load says: started through New, and live.
+	if c := own(p); c != nil && c.state.Load()&(stEnded|stRecording) == 0 {
 		return c
 	}
-	return lookup((*labelSet)(p).List)
+	return firstLive(cellOf(p))
 }
 
-// change is a replacement of the running goroutine's labels.
-type change struct{ from, to unsafe.Pointer }
-
-func install(c *cell) change {
+// ambientCell returns the cell the running goroutine carries, ended or not.
+func ambientCell() *cell {
 	if !ambient {
-		return change{}
+		return nil
+	}
+	return cellOf(runtime_getProfLabel())
+}
+
+func enter(c *cell) scope {
+	if !ambient {
+		return scope{}
 	}
 	from := runtime_getProfLabel()
-	to := unsafe.Pointer(c)
-	if from != nil && !bare(from) {
-		to = wear(c, (*labelSet)(from).List)
+	if from != nil && !isCell(from) { // a user's labels are there too
+		return enterAmong(c, from)
 	}
+	runtime_setProfLabel(unsafe.Pointer(c))
+	return scope{unsafe.Pointer(c), from}
+}
+
+func enterAmong(c *cell, from unsafe.Pointer) scope {
+	to := wear(c, (*labelSet)(from).List)
 	runtime_setProfLabel(to)
-	return change{from, to}
+	return scope{to, from}
 }
 
-// bare reports whether the labels at p are a cell's and no user's among them.
-func bare(p unsafe.Pointer) bool {
-	c := own(p)
-	return c != nil && unsafe.Pointer(c) == p
+func enterExplicit(x *refCtx) scope {
+	setLabels(x)
+	return scope{explicitMark, unsafe.Pointer(x)}
 }
 
-func (x change) undo() {
+func (s scope) leave() {
+	if runtime_getProfLabel() == s.to {
+		runtime_setProfLabel(s.from)
+		return
+	}
+	s.leaveOther()
+}
+
+// leaveOther handles a goroutine whose labels are not those that were put
+// there. They may still be another label set of this package's making for the
+// same cell: pprof.Do, given our context, ends by setting one that the context
+// made anew. Anything else is not ours to touch.
+func (s scope) leaveOther() {
+	if s.to == explicitMark {
+		setLabels((*refCtx)(s.from).Context)
+		return
+	}
 	now := runtime_getProfLabel()
-	if now == x.to || rewrapped(now, x.to) {
-		runtime_setProfLabel(x.from)
+	if now == nil || s.to == nil {
+		return
+	}
+	if c := own(now); c != nil && c == cellOf(s.to) {
+		runtime_setProfLabel(s.from)
 	}
 }
 
-// rewrapped reports whether now is another label set of this package's making
-// for the cell that to is for: pprof.Do, given our context, ends by setting a
-// set that the context made anew.
-func rewrapped(now, to unsafe.Pointer) bool {
-	if now == nil || to == nil {
-		return false
+func labelsIn(ctx context.Context, c *cell) any {
+	if !ambient {
+		return officialLabels(ctx, c)
 	}
-	c := own(now)
-	return c != nil && c == cellOf(to)
+	return asLabelMap(show(c, labelsOf(ctx)))
+}
+
+func labelsWithout(ctx context.Context) any {
+	if !ambient {
+		return officialWithout(ctx)
+	}
+	return asLabelMap(wear(nil, labelsOf(ctx)))
 }

@@ -90,8 +90,7 @@ func (c *cell) shown() []label {
 // own returns the cell that the label set at p was made for by this package,
 // or nil for a set that others made. It reads 24 bytes of a foreign set.
 func own(p unsafe.Pointer) *cell {
-	set := (*labelSet)(p)
-	if uintptr(unsafe.Pointer(unsafe.SliceData(set.List))) != uintptr(p)+listOffset {
+	if !selfReferring(p) {
 		return nil
 	}
 	h := (*header)(p)
@@ -99,6 +98,15 @@ func own(p unsafe.Pointer) *cell {
 		return h.self
 	}
 	return nil
+}
+
+// isCell reports whether the label set at p is a cell's face, not a node.
+func isCell(p unsafe.Pointer) bool {
+	return selfReferring(p) && unsafe.Pointer((*header)(p).self) == p
+}
+
+func selfReferring(p unsafe.Pointer) bool {
+	return uintptr(unsafe.Pointer(unsafe.SliceData((*labelSet)(p).List))) == uintptr(p)+listOffset
 }
 
 // cellOf returns the cell among the labels at p, or nil.

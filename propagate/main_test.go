@@ -3,8 +3,10 @@ package propagate
 import (
 	"context"
 	"encoding/binary"
+	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	oteltrace "go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
@@ -59,3 +61,13 @@ func needAmbient(t testing.TB) {
 }
 
 var bg = context.Background()
+
+// waitFor polls until ok, for at most 20 seconds.
+func waitFor(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("timed out waiting for %s", what)
+		}
+	}
+}

@@ -14,14 +14,28 @@ type face struct{ outer atomic.Pointer[cell] }
 
 func (*cell) dress() {}
 
+func current() *cell { return nil }
+
 func ambientCell() *cell { return nil }
 
-type change struct{}
+// scope is the context whose parent's labels leave puts back.
+type scope struct{ x *refCtx }
 
-func install(*cell) change { return change{} }
+func enter(*cell) scope { return scope{} }
 
-func (change) undo() {}
+func enterExplicit(x *refCtx) scope {
+	setLabels(x)
+	return scope{x}
+}
 
+func (s scope) leave() {
+	if s.x != nil {
+		setLabels(s.x.Context)
+	}
+}
+
+// labelsIn answers runtime/pprof's key for a refCtx: ctx's labels and c's.
 func labelsIn(ctx context.Context, c *cell) any { return officialLabels(ctx, c) }
 
+// labelsWithout returns ctx's labels without those of any cell.
 func labelsWithout(ctx context.Context) any { return officialWithout(ctx) }

@@ -4,21 +4,12 @@ import "context"
 
 // Scope is what [Ref.Enter] did to a goroutine, and [Scope.Leave] undoes. It
 // is a value; copies are the same scope.
-type Scope struct {
-	labels change
-	ctx    *refCtx // explicit mode: whose parent's labels Leave puts back
-}
+type Scope struct{ s scope }
 
 // Current returns the context of the running goroutine: the span it entered or
 // inherited, or, when that has ended, the nearest one around it that lives. It
 // is zero when there is none or when [Ambient] is false.
-func Current() Ref {
-	c := ambientCell()
-	if c == nil || c.state.Load()&(stEnded|stRecording) == 0 {
-		return Ref{c}
-	}
-	return Ref{firstLive(c)}
-}
+func Current() Ref { return Ref{current()} }
 
 // Origin is like [Current], but answers the span the goroutine entered or
 // inherited even when it has ended, and says so. An ended origin is something
@@ -37,7 +28,7 @@ func Origin() (r Ref, ended bool) {
 //	defer r.Enter().Leave()
 //
 // When [Ambient] is false Enter does nothing; see [EnterContext].
-func (r Ref) Enter() Scope { return Scope{labels: install(r.c)} }
+func (r Ref) Enter() Scope { return Scope{enter(r.c)} }
 
 // EnterContext enters the context that ctx carries; with none of its own in
 // ctx, nothing changes. It differs from FromContext(ctx).Enter() only when
@@ -59,8 +50,7 @@ func EnterContext(ctx context.Context) Scope {
 	if !ok || !x.c.sampled() {
 		return Scope{}
 	}
-	setLabels(ctx)
-	return Scope{ctx: x}
+	return Scope{enterExplicit(x)}
 }
 
 // Leave gives the goroutine back what Enter replaced. It acts only where the
@@ -68,10 +58,4 @@ func EnterContext(ctx context.Context) Scope {
 // time, or out of order it leaves the labels alone. (A goroutine started
 // inside the scope carries it too; there Leave takes it off that goroutine.)
 // The zero Scope is left without effect.
-func (s Scope) Leave() {
-	if s.ctx != nil {
-		setLabels(s.ctx.Context)
-		return
-	}
-	s.labels.undo()
-}
+func (s Scope) Leave() { s.s.leave() }
