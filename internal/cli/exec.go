@@ -22,15 +22,20 @@ const closedPipe = 128 + int(syscall.SIGPIPE)
 // Exec runs p on the process's own arguments, streams and signals and exits with
 // its status. It does not return.
 func Exec(p Program) {
-	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
-	context.AfterFunc(ctx, stop) // the next signal meets the default action
+	ctx, cancel := context.WithCancel(context.Background())
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, stopSignals()...)
+	go func() {
+		<-stop
+		signal.Stop(stop) // before anybody sees ctx done: the next signal meets the default action
+		cancel()
+	}()
 
 	// While somebody is notified of SIGPIPE, a write to a closed pipe is an
 	// error, not sudden death: children and temporary files can be cleared away.
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
 
-	ctx, cancel := context.WithCancel(ctx)
 	out := &pipeWriter{w: os.Stdout, closed: cancel}
 	status := Run(ctx, p, Streams{
 		In:    os.Stdin,

@@ -80,14 +80,14 @@ func (o *Output) Write(s Streams, write func(w io.Writer, f Format) error) error
 
 // check finds before a long measurement what would make its result be lost.
 func (o *Output) check() error {
+	if o.path == "" {
+		return errors.New("--output: the file's name is empty; - is standard output")
+	}
 	if _, err := o.choose(); err != nil {
 		return err
 	}
 	if o.path == "-" {
 		return nil
-	}
-	if o.path == "" {
-		return errors.New("--output: the file's name is empty; - is standard output")
 	}
 	info, err := os.Stat(filepath.Dir(o.path))
 	if err != nil {
