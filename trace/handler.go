@@ -1,0 +1,156 @@
+package trace
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/clewhq/clew/propagate"
+	oteltrace "go.opentelemetry.io/otel/trace"
+)
+
+// Handler returns next with a server span around every request, named "METHOD route" and carried by
+// the request's context and by the goroutine. It records the attributes and metrics of
+// OpenTelemetry's conventions for HTTP servers; docs/trace.md has the list.
+//
+// The response stays what next makes it, as does the ResponseWriter: it has the optional interfaces
+// (Flusher, Hijacker, ReaderFrom, Pusher, CloseNotifier) that the one underneath has, and
+// [http.ResponseController] works. A panic is recorded and goes on with the value it had.
+//
+// The route comes from [http.Request.Pattern], wherever the mux is: inside next, or around. If
+// something between Handler and the mux copies the request, or another router is in use, wrap the
+// mux, or the routes, in a Handler once more; that one starts no span, it only passes the route on.
+// [SetRoute] does it by hand.
+//
+// A request for which the span has already been started, by a Handler or by OpenTelemetry's otelhttp
+// further out, gets no second one.
+func Handler(next http.Handler, opts ...Option) http.Handler {
+	cfg := newConfig(opts)
+	return &handler{next: next, cfg: cfg, metrics: newInstruments(cfg, "server")}
+}
+
+type handler struct {
+	next    http.Handler
+	cfg     *config
+	metrics *instruments // nil: not wanted
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !h.cfg.wants(r) {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	if outer, done := served(r.Context()); done {
+		defer outer.adoptRoute(r)
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	x := h.open(w, r)
+	defer x.close()
+	h.next.ServeHTTP(x.shaped(), x.inner)
+	x.returned = true
+}
+
+// served reports whether the request of ctx has its server span, and which exchange of ours it is in,
+// if any. Spans of other libraries tell their kind if they are the SDK's and record; one that does
+// not record, but is of this process, is a server span that was not sampled.
+func served(ctx context.Context) (x *exchange, done bool) {
+	defer guard("look for a server span")
+	switch sp := oteltrace.SpanFromContext(ctx).(type) {
+	case *span:
+		return sp.entry, sp.entry != nil
+	case interface{ SpanKind() oteltrace.SpanKind }:
+		return nil, sp.SpanKind() == oteltrace.SpanKindServer
+	case oteltrace.Span:
+		sc := sp.SpanContext()
+		return nil, sc.IsValid() && !sc.IsRemote() && !sc.IsSampled() && !propagate.FromContext(ctx).Ended()
+	}
+	return nil, false
+}
+
+// exchange is one request and its response.
+type exchange struct {
+	recorder
+
+	h        *handler
+	start    time.Time
+	outer    *http.Request // as it came
+	inner    *http.Request // as next gets it
+	ctx      context.Context
+	span     *span // nil: nothing to record
+	body     countedBody
+	route    atomic.Pointer[string] // from SetRoute or an inner Handler
+	returned bool                   // next came back: no panic, no Goexit
+}
+
+func (h *handler) open(w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{h: h, start: time.Now(), outer: r}
+	x.ResponseWriter = w
+	x.begin()
+	x.inner = r.WithContext(x.ctx)
+	if r.Body != nil && r.Body != http.NoBody {
+		x.body.ReadCloser = r.Body
+		x.inner.Body = &x.body
+	}
+	return x
+}
+
+// begin starts the span. Whatever fails in there, x.ctx is a context to work with.
+func (x *exchange) begin() {
+	r := x.outer
+	x.ctx = r.Context()
+	defer guard("start server span")
+	ctx := x.h.cfg.extract(r.Context(), r.Header)
+	method, _ := methodOf(r)
+	opts := []oteltrace.SpanStartOption{
+		oteltrace.WithSpanKind(oteltrace.SpanKindServer),
+		oteltrace.WithTimestamp(x.start),
+		oteltrace.WithAttributes(serverAttributes(r)...),
+	}
+	if remote := oteltrace.SpanContextFromContext(ctx); x.h.cfg.linked && remote.IsRemote() {
+		opts = append(opts, oteltrace.WithNewRoot(), oteltrace.WithLinks(oteltrace.Link{SpanContext: remote}))
+	}
+	// No outer: what this goroutine carried before is the server's business, not the request's.
+	ctx, s := newSpan(ctx, x.h.cfg.tracers.tracer(), spanName(method, routeOf(r.Pattern)), propagate.Ref{}, opts)
+	x.ctx = ctx
+	if s == nil {
+		return
+	}
+	x.span, s.entry = s, x
+	s.enter(ctx)
+}
+
+// SetRoute sets http.route and the name of the server span that ctx belongs to, for routers that
+// [Handler] does not know. It takes precedence over [http.Request.Pattern]. The route must be the
+// pattern, not the path: it names metrics. Outside of a request it does nothing.
+func SetRoute(ctx context.Context, route string) {
+	if s := spanOf(ctx); s != nil && s.entry != nil {
+		s.entry.setRoute(utf8Only(route))
+	}
+}
+
+func (x *exchange) setRoute(route string) { x.route.Store(&route) }
+
+// adoptRoute takes the route that a mux found for r, unless somebody has said it already. x is nil
+// within other libraries' spans.
+func (x *exchange) adoptRoute(r *http.Request) {
+	if x == nil {
+		return
+	}
+	if route := routeOf(r.Pattern); route != "" {
+		x.route.CompareAndSwap(nil, &route)
+	}
+}
+
+// matched returns http.route, empty if no mux had one.
+func (x *exchange) matched() string {
+	if p := x.route.Load(); p != nil {
+		return *p
+	}
+	if r := x.inner; r.Method != http.MethodConnect { // there the mux gives the path for a pattern
+		return routeOf(r.Pattern)
+	}
+	return ""
+}
