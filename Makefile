@@ -1,0 +1,92 @@
+# make lists the targets; make check is what CI runs, no more, no less.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Everything that is not source lies in .cache.
+BIN := $(CURDIR)/.cache/bin
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+
+# The race detector needs cgo and a C compiler; without them the tests run without it.
+RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
+
+# How long the soak test and each fuzz target run.
+SOAK ?= 5s
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## bring what the tests talk to: as root by apt and npm, else say what is missing
+	@tools/setup
+
+.PHONY: test
+test: setup ## run every test, under the race detector where there is a C compiler
+	@[ -n '$(RACE)' ] || echo 'make test: no C compiler, so the tests run without the race detector'
+	go test $(RACE) ./...
+	go test $(RACE) -tags propagate_noambient ./propagate ./trace
+	CLEW_SOAK=$(SOAK) GODEBUG=clobberfree=1 go test $(RACE) -count=1 -run '^TestSoak$$' ./propagate
+	CLEW_SOAK=$(SOAK) GODEBUG=clobberfree=1 go test -count=1 -run '^TestSoak$$' ./propagate
+
+.PHONY: check
+check: lint generated cross rivals smoke test ## all that CI runs
+
+.PHONY: lint
+lint: $(GOLANGCI) $(BIN)/deadcode ## find faults, style and dead code
+	$(GOLANGCI) run ./...
+	tools/deadcode $(BIN)/deadcode
+	go mod verify >/dev/null
+
+.PHONY: fmt
+fmt: $(BIN)/gofumpt ## format the Go files
+	$(BIN)/gofumpt -w $$(git ls-files '*.go')
+
+.PHONY: generate
+generate: ## write the generated files anew: code, docs/cli
+	go generate ./...
+	go test ./cmd/... -run '^TestDocs$$' -update
+
+.PHONY: generated
+generated: ## fail when a generated file is not what its source makes
+	@before=$$(git status --porcelain); $(MAKE) --no-print-directory generate >/dev/null; \
+	if [ "$$(git status --porcelain)" != "$$before" ]; then \
+	  git --no-pager diff; git status --short; \
+	  echo 'generated files differ: run make generate and commit'; exit 1; fi
+
+.PHONY: cross
+cross: ## build and vet, tests included, for the systems we do not run on
+	tools/cross linux/arm64 darwin/arm64 windows/amd64
+
+.PHONY: rivals
+rivals: ## build and vet the comparisons with other people's libraries
+	if [ -d tools/rivals ]; then go -C tools/rivals vet ./...; fi
+
+.PHONY: smoke
+smoke: ## start every program as its user would
+	tools/smoke
+
+.PHONY: bench
+bench: $(BIN)/benchstat ## measure; ROUNDS=10 for figures to publish
+	go test -run '^$$' -bench . -benchmem -count $${ROUNDS:-3} ./propagate ./trace | tee .cache/bench.txt
+	$(BIN)/benchstat .cache/bench.txt
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME
+	tools/fuzz $(FUZZTIME)
+
+.PHONY: cover
+cover: ## show how much of each package its tests run
+	go test -coverprofile .cache/cover.out ./...
+	go tool cover -func .cache/cover.out | tail -1
+
+$(GOLANGCI): # not in tools/go.mod: its hundreds of modules are nobody's business
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+$(BIN)/benchstat $(BIN)/bpf2go $(BIN)/deadcode $(BIN)/gofumpt $(BIN)/staticcheck: tools/go.mod
+	go -C tools build -o $(BIN)/ $$(go -C tools list tool | grep '/$(@F)$$')
+	touch $@
