@@ -7,11 +7,12 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/grpc"
+
+	"github.com/clewhq/clew/internal/listen"
 )
 
 // Off in place of an address means: no such listener.
@@ -88,11 +89,11 @@ func Listen(sink Sink, o Options) (*Receiver, error) {
 		slots:  make(chan struct{}, o.MaxConcurrent),
 		served: make(chan error, 2),
 	}
-	httpListener, err := listen(o.HTTPAddr, o.FreePort)
+	httpListener, err := open(o.HTTPAddr, o.FreePort)
 	if err != nil {
 		return nil, fmt.Errorf("listen for OTLP/HTTP: %w", err)
 	}
-	grpcListener, err := listen(o.GRPCAddr, o.FreePort)
+	grpcListener, err := open(o.GRPCAddr, o.FreePort)
 	if err != nil {
 		if httpListener != nil {
 			_ = httpListener.Close()
@@ -123,23 +124,12 @@ func (r *Receiver) serve(f func() error) {
 	go func() { r.served <- f() }()
 }
 
-// listen opens addr, or nothing when it is Off.
-func listen(addr string, freePort bool) (net.Listener, error) {
+// open listens at addr, or nothing when it is Off.
+func open(addr string, freePort bool) (net.Listener, error) {
 	if addr == Off {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", addr)
-	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
-		return l, err
-	}
-	if !freePort {
-		return nil, fmt.Errorf("%w: is another collector running? choose another port, or 0 for a free one", err)
-	}
-	host, _, splitErr := net.SplitHostPort(addr)
-	if splitErr != nil {
-		return nil, err
-	}
-	return net.Listen("tcp", net.JoinHostPort(host, "0"))
+	return listen.TCP(addr, freePort)
 }
 
 // HTTPAddr is the host:port OTLP/HTTP is received at, empty when off.
