@@ -1,0 +1,18 @@
+package lostgo_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/tools/go/analysis/analysistest"
+
+	"github.com/clewhq/clew/propagate/vet/lostgo"
+)
+
+func TestAnalyzer(t *testing.T) {
+	dir, err := filepath.Abs("../testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	analysistest.RunWithSuggestedFixes(t, dir, lostgo.Analyzer, "example.com/lostgo")
+}
