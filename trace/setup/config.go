@@ -1,0 +1,119 @@
+package setup
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/clewhq/clew/trace"
+	"go.opentelemetry.io/otel/propagation"
+)
+
+// config is what the variables say, as far as the SDK and its exporters do not read them themselves.
+// All of them have been checked.
+type config struct {
+	disabled        bool
+	propagator      propagation.TextMapPropagator
+	traces, metrics []string // exporters
+	spanProtocol    otlpProtocol
+	metricProtocol  otlpProtocol
+}
+
+// read reads and checks the variables that lookup answers.
+func read(lookup func(string) string) (config, error) {
+	e := &env{lookup: lookup}
+	c := config{
+		disabled:   e.boolean("OTEL_SDK_DISABLED"),
+		propagator: e.propagator(),
+		traces:     e.list("OTEL_TRACES_EXPORTER", "otlp", "otlp", "console"),
+		metrics:    e.list("OTEL_METRICS_EXPORTER", "otlp", "otlp", "console"),
+	}
+	e.checkResource()
+	e.checkSampler()
+	e.checkLimits()
+	e.checkBatch()
+	e.choice("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "always_on", "always_off")
+	e.number("OTEL_METRIC_EXPORT_INTERVAL", 1, " of milliseconds")
+	e.number("OTEL_METRIC_EXPORT_TIMEOUT", 1, " of milliseconds")
+	c.spanProtocol, c.metricProtocol = e.otlp(c)
+	return c, e.err()
+}
+
+func (e *env) propagator() propagation.TextMapPropagator {
+	var ps []propagation.TextMapPropagator
+	for _, name := range e.list("OTEL_PROPAGATORS", "tracecontext,baggage", "tracecontext", "baggage") {
+		switch name {
+		case "tracecontext":
+			ps = append(ps, propagation.TraceContext{})
+		case "baggage":
+			ps = append(ps, propagation.Baggage{})
+		}
+	}
+	if len(ps) == 2 {
+		return trace.Propagator() // the same, and faster on HTTP headers
+	}
+	return propagation.NewCompositeTextMapPropagator(ps...)
+}
+
+// checkResource finds what the SDK would leave out of the resource or take as it stands, and what
+// the exporters would refuse every batch for.
+func (e *env) checkResource() {
+	const name = "OTEL_RESOURCE_ATTRIBUTES"
+	if !utf8.ValidString(e.get("OTEL_SERVICE_NAME")) {
+		e.wrong("OTEL_SERVICE_NAME", "%q is not UTF-8", e.get("OTEL_SERVICE_NAME"))
+	}
+	v := e.get(name)
+	if v == "" {
+		return
+	}
+	for i, entry := range strings.Split(v, ",") {
+		key, value, ok := strings.Cut(entry, "=")
+		key = strings.TrimSpace(key)
+		switch decoded, err := url.PathUnescape(strings.TrimSpace(value)); {
+		case !ok:
+			e.wrong(name, "entry %d is not of the form key=value", i+1)
+		case key == "":
+			e.wrong(name, "entry %d has no key", i+1)
+		case err != nil:
+			e.wrong(name, "the value of %q is not percent-encoded: %v", key, err)
+		case !utf8.ValidString(key + decoded):
+			e.wrong(name, "entry %d is not UTF-8", i+1)
+		}
+	}
+}
+
+func (e *env) checkSampler() {
+	const arg = "OTEL_TRACES_SAMPLER_ARG"
+	sampler := e.choice("OTEL_TRACES_SAMPLER", "parentbased_always_on", "always_on", "always_off",
+		"traceidratio", "parentbased_always_off", "parentbased_traceidratio")
+	v := e.get(arg)
+	if v == "" || !strings.HasSuffix(sampler, "traceidratio") {
+		return
+	}
+	if ratio, err := strconv.ParseFloat(v, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
+		e.wrong(arg, "%q is not a number from 0 to 1", v)
+	}
+}
+
+// checkLimits: to the SDK a negative limit means none.
+func (e *env) checkLimits() {
+	for _, name := range []string{
+		"OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+		"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+		"OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+		"OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+	} {
+		e.number(name, -1, "")
+	}
+}
+
+func (e *env) checkBatch() {
+	e.number("OTEL_BSP_SCHEDULE_DELAY", 1, " of milliseconds")
+	e.number("OTEL_BSP_EXPORT_TIMEOUT", 0, " of milliseconds")
+	queue := e.number("OTEL_BSP_MAX_QUEUE_SIZE", 1, "")
+	batch := e.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, "")
+	if queue > 0 && batch > queue {
+		e.wrong("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "%d is more than OTEL_BSP_MAX_QUEUE_SIZE, which is %d", batch, queue)
+	}
+}

@@ -1,0 +1,159 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/exporters/stdout/stdoutmetric"
+	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+)
+
+// Init sets OpenTelemetry's global tracer provider, meter provider and propagator to what the OTEL_*
+// variables ask for; see the package comment. It connects to nothing: a collector that is away now
+// is tried when there is something to send.
+//
+// When a variable cannot be right, the error names it, names all such, and nothing has been set.
+//
+// shutdown sends what is left and stops; spans ended later are lost. It gives up when its context is
+// done, and returns an error that counts the spans that were not delivered since Init, whatever the
+// reason: refused, dropped from a full queue, or not sent in time. It works once; calls after that
+// wait for the first and return what it did. The globals stay. It is never nil.
+//
+// Failures to export are reported to OpenTelemetry's error handler as they happen, which logs them
+// to stderr unless the program has set another.
+func Init(ctx context.Context) (shutdown func(context.Context) error, err error) {
+	nothing := func(context.Context) error { return nil }
+	c, err := read(os.Getenv)
+	if err != nil {
+		return nothing, fmt.Errorf("set up telemetry: %w", err)
+	}
+	p, err := build(ctx, c)
+	if err != nil {
+		return nothing, fmt.Errorf("set up telemetry: %w", err)
+	}
+	otel.SetTextMapPropagator(c.propagator)
+	if p.tracer != nil {
+		otel.SetTracerProvider(p.tracer)
+	}
+	if p.meter != nil {
+		otel.SetMeterProvider(p.meter)
+	}
+	return p.shutdownOnce(), nil
+}
+
+// providers are nil where nothing is to be exported: the API then does nothing, at no cost.
+type providers struct {
+	tracer     *sdktrace.TracerProvider
+	deliveries []*delivery
+	meter      *sdkmetric.MeterProvider
+}
+
+func build(ctx context.Context, c config) (p providers, err error) {
+	if c.disabled || len(c.traces)+len(c.metrics) == 0 {
+		return p, nil
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.shutdown(ctx))
+		}
+	}()
+	res, err := describeProcess(ctx)
+	if err != nil {
+		return p, err
+	}
+	if len(c.traces) > 0 {
+		// The sampler and the limits the SDK takes from the variables.
+		p.tracer = sdktrace.NewTracerProvider(sdktrace.WithResource(res))
+		for _, name := range c.traces {
+			exporter, err := c.spanExporter(ctx, name)
+			if err != nil {
+				return p, fmt.Errorf("trace exporter %s: %w", name, err)
+			}
+			d := newDelivery(name, exporter)
+			p.deliveries = append(p.deliveries, d)
+			p.tracer.RegisterSpanProcessor(d)
+		}
+	}
+	if len(c.metrics) > 0 {
+		opts := []sdkmetric.Option{sdkmetric.WithResource(res)}
+		for _, name := range c.metrics {
+			exporter, err := c.metricExporter(ctx, name)
+			if err != nil {
+				return p, fmt.Errorf("metric exporter %s: %w", name, err)
+			}
+			opts = append(opts, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter)))
+		}
+		p.meter = sdkmetric.NewMeterProvider(opts...)
+	}
+	return p, nil
+}
+
+// describeProcess is the resource: who sends. The command line stays out of it, it may hold secrets.
+func describeProcess(ctx context.Context) (*resource.Resource, error) {
+	return resource.New(ctx,
+		resource.WithSchemaURL(semconv.SchemaURL),
+		resource.WithService(),
+		resource.WithHost(),
+		resource.WithProcessPID(),
+		resource.WithProcessExecutableName(),
+		resource.WithProcessRuntimeName(),
+		resource.WithProcessRuntimeVersion(),
+		resource.WithTelemetrySDK(),
+		resource.WithFromEnv(), // last: it prevails
+	)
+}
+
+func (c config) spanExporter(ctx context.Context, name string) (sdktrace.SpanExporter, error) {
+	if name == "console" {
+		return stdouttrace.New(stdouttrace.WithWriter(os.Stdout))
+	}
+	return c.spanProtocol.spanExporter(ctx)
+}
+
+func (c config) metricExporter(ctx context.Context, name string) (sdkmetric.Exporter, error) {
+	if name == "console" {
+		return stdoutmetric.New(stdoutmetric.WithWriter(os.Stdout))
+	}
+	return c.metricProtocol.metricExporter(ctx)
+}
+
+// shutdown closes all at a time, so that one collector that hangs does not take the others' time.
+func (p providers) shutdown(ctx context.Context) error {
+	errs := make([]error, len(p.deliveries)+1)
+	var all sync.WaitGroup
+	for i, d := range p.deliveries {
+		all.Go(func() { errs[i] = d.close(ctx) })
+	}
+	if p.meter != nil {
+		all.Go(func() { errs[len(p.deliveries)] = p.meter.Shutdown(ctx) })
+	}
+	all.Wait()
+	if p.tracer != nil {
+		// Its processors are closed; this closes the tap. A done ctx would leave it open.
+		errs = append(errs, p.tracer.Shutdown(context.WithoutCancel(ctx)))
+	}
+	return errors.Join(errs...)
+}
+
+func (p providers) shutdownOnce() func(context.Context) error {
+	var (
+		once sync.Once
+		err  error
+	)
+	return func(ctx context.Context) error {
+		once.Do(func() {
+			if err = p.shutdown(ctx); err != nil {
+				err = fmt.Errorf("shut telemetry down: %w", err)
+			}
+		})
+		return err
+	}
+}
