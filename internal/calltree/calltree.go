@@ -11,8 +11,9 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/clewhq/clew/internal/store"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/internal/store"
 )
 
 // Tree is a trace as a call tree. Times are nanoseconds.

@@ -10,8 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/clewhq/clew/internal/store"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

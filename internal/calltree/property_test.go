@@ -6,8 +6,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/clewhq/clew/internal/store"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/internal/store"
 )
 
 // anyTrace draws spans with few ids, so that shared parents, missing ones,
