@@ -20,6 +20,6 @@ func command(s cli.Streams) *cobra.Command {
 		Long: `spikewatch judges time series point by point: spikes, drops, shifts of level,
 and values at a time of day at which they are unusual.`,
 	})
-	root.AddCommand(nabCommand(s))
+	root.AddCommand(backtestCommand(s), nabCommand(s))
 	return root
 }
