@@ -10,6 +10,7 @@ import (
 // DayKind is what a calendar says of a day. Days of one kind are alike.
 type DayKind uint8
 
+// The kinds of day that there are.
 const (
 	Workday DayKind = iota
 	Weekend

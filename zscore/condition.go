@@ -50,6 +50,7 @@ func (r Rule) Check() error {
 // Direction is to which side of its baseline a series has gone.
 type Direction uint8
 
+// The directions that there are.
 const (
 	Up Direction = iota
 	Down
@@ -70,6 +71,7 @@ type Alert struct {
 // Event is what a point does to an alert.
 type Event uint8
 
+// The events that there are.
 const (
 	Nothing Event = iota
 	Fired

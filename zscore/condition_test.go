@@ -52,10 +52,14 @@ func TestCondition(t *testing.T) {
 		{name: "resolves after the quiet", script: "0 5 5 5 3 1 1 1 0", change: quiet, want: []string{"3 fired up from 1, peak 5", "7 resolved up from 1, peak 5"}},
 		{name: "between the thresholds it goes on", script: "0 5 5 5 1 1 3 1 1 9 1 1 1", change: quiet, want: []string{"3 fired up from 1, peak 5", "12 resolved up from 1, peak 9"}},
 		{name: "no value is no news", script: "0 5 - 5 - 5", want: []string{"3 fired up from 1, peak 5"}},
-		{name: "absent", script: "0 0 . . . . . 0 0 0 0", change: func(r *Rule) { quiet(r); r.AbsentAfter = time.Minute },
-			want: []string{"7 fired absent from 1, peak 0", "9 resolved absent from 1, peak 0"}},
-		{name: "absent while told so", script: "0 0 - - - - - -", change: func(r *Rule) { r.AbsentAfter = time.Minute },
-			want: []string{"6 fired absent from 1, peak 0"}},
+		{
+			name: "absent", script: "0 0 . . . . . 0 0 0 0", change: func(r *Rule) { quiet(r); r.AbsentAfter = time.Minute },
+			want: []string{"7 fired absent from 1, peak 0", "9 resolved absent from 1, peak 0"},
+		},
+		{
+			name: "absent while told so", script: "0 0 - - - - - -", change: func(r *Rule) { r.AbsentAfter = time.Minute },
+			want: []string{"6 fired absent from 1, peak 0"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

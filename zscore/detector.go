@@ -37,6 +37,7 @@ const MaxZ = 1e6
 // State is how far a verdict can be relied on.
 type State uint8
 
+// The states that there are.
 const (
 	Learning State = iota // too few points were seen to judge; Score is 0
 	Ready                 // the point was judged
@@ -49,6 +50,7 @@ func (s State) String() string { return [...]string{"learning", "ready", "absent
 // Cause is the kind of baseline a point was judged by.
 type Cause uint8
 
+// The baselines that there are.
 const (
 	Window    Cause = iota // the last n points
 	Minutes                // a fading mean over tens of points

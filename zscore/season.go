@@ -9,10 +9,10 @@ import (
 type Scale uint8
 
 const (
-	// Linear: ten above a hundred is as much as ten above a thousand. For gauges.
+	// Linear is for gauges: ten above a hundred is as much as ten above a thousand.
 	Linear Scale = iota
-	// Log: a tenth more is as much at any size, above about a fiftieth of the
-	// usual. For rates and latencies.
+	// Log is for rates and latencies: a tenth more is as much at any size, above
+	// about a fiftieth of the usual.
 	Log
 )
 
