@@ -10,9 +10,11 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	oteltrace "go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/goleak"
 )
 
@@ -36,9 +38,9 @@ func record(t testing.TB, opts ...sdktrace.TracerProviderOption) recorded {
 func global(t testing.TB, opts ...sdktrace.TracerProviderOption) recorded {
 	t.Helper()
 	r := record(t, opts...)
-	before := otel.GetTracerProvider()
 	otel.SetTracerProvider(r.TracerProvider)
-	t.Cleanup(func() { otel.SetTracerProvider(before) })
+	// Not what was there before: the API's placeholder keeps to the first provider ever set.
+	t.Cleanup(func() { otel.SetTracerProvider(noop.NewTracerProvider()) })
 	return r
 }
 
@@ -103,8 +105,8 @@ func serve(t testing.TB, h http.Handler) (url string, c *http.Client) {
 	return s.URL, s.Client()
 }
 
-// get sends a request and returns the response with its body read.
-func get(t testing.TB, c *http.Client, url string, header ...string) (*http.Response, string) {
+// get sends a request and returns the response's body.
+func get(t testing.TB, c *http.Client, url string, header ...string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
 	if err != nil {
@@ -122,8 +124,10 @@ func get(t testing.TB, c *http.Client, url string, header ...string) (*http.Resp
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(b)
+	return string(b)
 }
 
 // silence is for servers whose handlers are meant to panic.
 func silence(s *httptest.Server) { s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) }
+
+func propagationHeader(h http.Header) propagation.HeaderCarrier { return propagation.HeaderCarrier(h) }

@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clewhq/clew/internal/otlprecv"
 	"go.opentelemetry.io/otel"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.uber.org/goleak"
+
+	"github.com/clewhq/clew/internal/otlprecv"
 )
 
 func TestMain(m *testing.M) {
@@ -56,13 +57,12 @@ func hushed(t *testing.T) *strings.Builder {
 		mu  sync.Mutex
 		out strings.Builder
 	)
-	before := otel.GetErrorHandler()
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		out.WriteString(err.Error() + "\n")
 	}))
-	t.Cleanup(func() { otel.SetErrorHandler(before) })
+	t.Cleanup(func() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) })
 	return &out
 }
 
