@@ -6,9 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	oteltrace "go.opentelemetry.io/otel/trace"
-
 	"github.com/clewhq/clew/propagate"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // Handler returns next with a server span around every request, named "METHOD route" and carried by

@@ -4,9 +4,8 @@ import (
 	"context"
 	"slices"
 
-	oteltrace "go.opentelemetry.io/otel/trace"
-
 	"github.com/clewhq/clew/propagate"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // global finds the tracer of the provider set with otel.SetTracerProvider.

@@ -4,9 +4,8 @@ import (
 	"net/http"
 	"time"
 
-	oteltrace "go.opentelemetry.io/otel/trace"
-
 	"github.com/clewhq/clew/propagate"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // Transport returns base with a client span around every request, and with the span's context in the

@@ -12,9 +12,8 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	oteltrace "go.opentelemetry.io/otel/trace"
-
 	"github.com/clewhq/clew/internal/otlprecv"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // The bounds of a [Memory] that were not given.

@@ -16,9 +16,8 @@ import (
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
-	oteltrace "go.opentelemetry.io/otel/trace"
-
 	"github.com/clewhq/clew/internal/otlprecv"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -9,9 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	oteltrace "go.opentelemetry.io/otel/trace"
-
 	"github.com/clewhq/clew/internal/store"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // place is where in the page somebody is. All of it is in the address.

@@ -3,9 +3,8 @@ package view
 import (
 	"net/http"
 
-	oteltrace "go.opentelemetry.io/otel/trace"
-
 	"github.com/clewhq/clew/internal/store"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // Source is where traces are read from; [store.Memory] is one. Its methods are

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"go.opentelemetry.io/otel/propagation"
-
 	"github.com/clewhq/clew/trace"
+	"go.opentelemetry.io/otel/propagation"
 )
 
 // config is what the variables say, as far as the SDK and its exporters do not read them themselves.
