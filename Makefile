@@ -46,9 +46,9 @@ fmt: $(BIN)/gofumpt ## format the Go files
 	$(BIN)/gofumpt -w $$(git ls-files '*.go')
 
 .PHONY: generate
-generate: ## write the generated files anew: code, docs/cli
+generate: ## write the generated files anew: code, docs/cli, tables in docs
 	go generate ./...
-	go test ./cmd/... -run '^TestDocs$$' -update
+	go test $(addprefix ./,$(wildcard cmd/*)) ./docs -run '^(TestDocs|TestImports|TestImportWeight)$$' -update
 
 .PHONY: generated
 generated: ## fail when a generated file is not what its source makes
@@ -63,7 +63,7 @@ cross: ## build and vet, tests included, for the systems we do not run on
 
 .PHONY: rivals
 rivals: ## build and vet the comparisons with other people's libraries
-	if [ -d tools/rivals ]; then go -C tools/rivals vet ./...; fi
+	go -C tools/rivals vet ./...
 
 .PHONY: smoke
 smoke: ## start every program as its user would

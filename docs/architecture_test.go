@@ -2,6 +2,7 @@ package docs
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,24 +15,43 @@ import (
 
 const module = "github.com/clewhq/clew/"
 
-// TestImports checks the table of imports in architecture.md against the code.
+// TestImports checks the table of imports in architecture.md against the code. A
+// row is a room: a program, a feature or a package below them, with whatever is
+// inside it.
 func TestImports(t *testing.T) {
-	var b strings.Builder
-	b.WriteString("| package | stands on |\n|---|---|\n")
+	arrows := map[string][]string{}
 	list := output(t.Context(), t, "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
 	for line := range strings.Lines(list) {
-		var ours []string
 		fields := strings.Fields(line)
+		from := room(fields[0])
+		if from == "`docs`" {
+			continue
+		}
+		arrows[from] = append(arrows[from], "")
 		for _, path := range fields[1:] {
-			if rest, ok := strings.CutPrefix(path, module); ok {
-				ours = append(ours, "`"+rest+"`")
+			if to := room(path); strings.HasPrefix(path, module) && to != from {
+				arrows[from] = append(arrows[from], to)
 			}
 		}
-		if fields[0]+"/" != module+"docs/" {
-			fmt.Fprintf(&b, "| `%s` | %s |\n", strings.TrimPrefix(fields[0], module), strings.Join(ours, ", "))
-		}
+	}
+	var b strings.Builder
+	b.WriteString("| room | stands on |\n|---|---|\n")
+	for _, from := range slices.Sorted(maps.Keys(arrows)) {
+		slices.Sort(arrows[from])
+		to := slices.Compact(arrows[from])[1:] // without the "" that made the room known
+		fmt.Fprintf(&b, "| %s | %s |\n", from, strings.Join(to, ", "))
 	}
 	checkSection(t, "imports", b.String())
+}
+
+// room returns the room that a package of the module is in.
+func room(path string) string {
+	parts := strings.Split(strings.TrimPrefix(path, module), "/")
+	n := 1
+	if len(parts) > 1 && slices.Contains([]string{"cmd", "examples", "internal"}, parts[0]) {
+		n = 2
+	}
+	return "`" + strings.Join(parts[:n], "/") + "`"
 }
 
 // libraries are the packages that a service links, with what they may bring
