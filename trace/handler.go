@@ -6,8 +6,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/clewhq/clew/propagate"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/propagate"
 )
 
 // Handler returns next with a server span around every request, named "METHOD route" and carried by

@@ -11,13 +11,14 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/clewhq/clew/propagate"
-	"github.com/clewhq/clew/trace"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/propagate"
+	"github.com/clewhq/clew/trace"
 )
 
 // mux answers in every way a handler can.

@@ -6,11 +6,12 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
-	"github.com/clewhq/clew/propagate"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/propagate"
 )
 
 // span is the provider's span and what has to be undone when it ends. All but End passes straight

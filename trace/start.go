@@ -4,8 +4,9 @@ import (
 	"context"
 	"slices"
 
-	"github.com/clewhq/clew/propagate"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/propagate"
 )
 
 // global finds the tracer of the provider set with otel.SetTracerProvider.

@@ -8,12 +8,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/clewhq/clew/propagate"
-	"github.com/clewhq/clew/trace"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/propagate"
+	"github.com/clewhq/clew/trace"
 )
 
 var bg = context.Background()

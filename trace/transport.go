@@ -4,8 +4,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/clewhq/clew/propagate"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/propagate"
 )
 
 // Transport returns base with a client span around every request, and with the span's context in the

@@ -5,10 +5,11 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/clewhq/clew/trace"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/propagation"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/trace"
 )
 
 var theirs = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/clewhq/clew/trace"
 	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/clewhq/clew/trace"
 )
 
 // config is what the variables say, as far as the SDK and its exporters do not read them themselves.

@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clewhq/clew/internal/otlprecv"
 	"go.opentelemetry.io/otel"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.uber.org/goleak"
+
+	"github.com/clewhq/clew/internal/otlprecv"
 )
 
 func TestMain(m *testing.M) {

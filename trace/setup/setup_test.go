@@ -14,13 +14,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clewhq/clew/trace"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	oteltrace "go.opentelemetry.io/otel/trace"
 	collectormetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/clewhq/clew/trace"
 )
 
 var bg = context.Background()
