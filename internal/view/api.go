@@ -8,9 +8,10 @@ import (
 	"strconv"
 	"strings"
 
+	oteltrace "go.opentelemetry.io/otel/trace"
+
 	"github.com/clewhq/clew/internal/calltree"
 	"github.com/clewhq/clew/internal/store"
-	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // schemaVersion grows when a field changes its meaning or goes; new fields may

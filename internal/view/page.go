@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/clewhq/clew/internal/store"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/internal/store"
 )
 
 // place is where in the page somebody is. All of it is in the address.

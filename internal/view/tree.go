@@ -5,9 +5,10 @@ import (
 	"slices"
 	"strconv"
 
+	oteltrace "go.opentelemetry.io/otel/trace"
+
 	"github.com/clewhq/clew/internal/calltree"
 	"github.com/clewhq/clew/internal/store"
-	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // maxIndent is how far rows are indented; deeper ones say their depth.

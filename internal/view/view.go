@@ -3,8 +3,9 @@ package view
 import (
 	"net/http"
 
-	"github.com/clewhq/clew/internal/store"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/internal/store"
 )
 
 // Source is where traces are read from; [store.Memory] is one. Its methods are
