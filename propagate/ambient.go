@@ -22,10 +22,15 @@ func current() *cell {
 		return nil
 	}
 	// One load says: started through New, and live.
-	if c := own(p); c != nil && c.state.Load()&(stEnded|stRecording) == 0 {
+	if c := own(p); c != nil && c.state.Load()&(stEnded|stForeign) == 0 {
 		return c
 	}
-	return firstLive(cellOf(p))
+	c := cellOf(p)
+	live := firstLive(c)
+	if live != c && c.isEnded() {
+		note(Stale)
+	}
+	return live
 }
 
 // ambientCell returns the cell the running goroutine carries, ended or not.
@@ -77,11 +82,20 @@ func (s scope) leaveOther() {
 		return
 	}
 	now := runtime_getProfLabel()
-	if now == nil || s.to == nil {
-		return
-	}
-	if c := own(now); c != nil && c == cellOf(s.to) {
+	c, entered := cellOf(now), cellOf(s.to)
+	switch {
+	case c != nil && c == entered && own(now) == c:
 		runtime_setProfLabel(s.from)
+	case c != nil && c == entered:
+		// In a user's pprof.Do, which will put back what it found.
+	case s == scope{}:
+		// Never entered.
+	case now == s.from && (now != nil || entered != nil && entered.isEnded()):
+		note(LeftTwice)
+	case c == nil:
+		note(Clobbered)
+	default:
+		note(LeftElsewhere)
 	}
 }
 

@@ -32,10 +32,16 @@ const (
 	stRemote
 )
 
+// inUse is set by the first cell: a program that traces nothing loses nothing.
+var inUse atomic.Bool
+
 // newCell makes a cell for span. Only a live outer is kept, so that hand-offs
 // from one ended span to the next never grow into a chain.
 func newCell(span oteltrace.Span, outer *cell, state uint32) *cell {
 	sc := span.SpanContext()
+	if !inUse.Load() {
+		inUse.Store(true)
+	}
 	c := &cell{trace: sc.TraceID(), spn: sc.SpanID(), zeros: [2]byte{'0', '0'}, flags: sc.TraceFlags()}
 	if sc.IsRemote() {
 		state |= stRemote
@@ -76,12 +82,18 @@ func (c *cell) isEnded() bool {
 	case st&stRecording == 0:
 		return false
 	}
-	h := c.live.Load()
-	if h != nil && h.IsRecording() {
+	if h := c.live.Load(); h != nil && h.IsRecording() {
 		return false
 	}
 	c.end()
 	return true
+}
+
+// mayParent reports whether a goroutine that carries c may take it for the
+// parent of what it starts: c lives, and will tell when it does no longer. A
+// remote or unsampled span of another library would be a parent for ever.
+func (c *cell) mayParent() bool {
+	return c.state.Load()&(stForeign|stRecording) != stForeign && !c.isEnded()
 }
 
 // end marks c ended. The first caller drops the span and skips over outer
@@ -103,9 +115,10 @@ func (c *cell) end() {
 	}
 }
 
-// firstLive returns c if it lives, else the nearest live cell around it.
+// firstLive returns c if it may be a parent, else the nearest cell around it
+// that may.
 func firstLive(c *cell) *cell {
-	for c != nil && c.isEnded() {
+	for c != nil && !c.mayParent() {
 		c = c.outer.Load()
 	}
 	return c

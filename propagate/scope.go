@@ -12,11 +12,12 @@ type Scope struct{ s scope }
 func Current() Ref { return Ref{current()} }
 
 // Origin is like [Current], but answers the span the goroutine entered or
-// inherited even when it has ended, and says so. An ended origin is something
-// to link to, never a parent.
+// inherited even when it must not be a parent, and then says so: because it
+// has ended, or because it is another library's and will never tell when it
+// ends, as a remote or unsampled one. Such an origin is something to link to.
 func Origin() (r Ref, ended bool) {
-	r = Ref{ambientCell()}
-	return r, r.Ended()
+	c := ambientCell()
+	return Ref{c}, c != nil && !c.mayParent()
 }
 
 // Enter makes r the context of the running goroutine and of those it starts

@@ -13,6 +13,7 @@ func Ambient() bool { return ambient }
 // itself, it costs what a plain go statement does. A nil f does nothing.
 func Go(ctx context.Context, f func(context.Context)) {
 	if f == nil {
+		note(NilFunc)
 		return
 	}
 	if !ambient {
@@ -34,29 +35,12 @@ func goExplicit(ctx context.Context, f func(context.Context)) {
 	}()
 }
 
-// Bind returns a function that runs f under the context current now, on
-// whatever goroutine and however often it is called. When the span has ended
-// by then, the nearest one around it that lives takes its place, as in
-// [Current]. Bind of nil does nothing when run.
-func Bind(f func()) func() {
-	if f == nil {
-		return func() {}
-	}
-	if !ambient {
-		return f
-	}
-	r := Ref{ambientCell()}
-	return func() {
-		defer r.Enter().Leave()
-		f()
-	}
-}
-
 // Background runs f without a context of ours: for starting what outlives the
 // request at hand, such as pools, connections and watchers, so that their
 // goroutines do not inherit it. User labels stay. A nil f does nothing.
 func Background(f func()) {
 	if f == nil {
+		note(NilFunc)
 		return
 	}
 	defer Ref{}.Enter().Leave()
