@@ -309,7 +309,8 @@ func pools() []boundary {
 	bound := func(submit func(func()), f func()) { submit(Bind(f)) }
 	return []boundary{
 		{name: "pool started earlier", plain: none, run: older(plain), with: "`Bind`", fixed: carried_, fix: older(bound)},
-		{name: "pool started by an earlier request", plain: none,
+		{
+			name: "pool started by an earlier request", plain: none,
 			run: lazy(func(f func()) { f() }, func(submit func(func()), f func()) {
 				submit(func() { // the worker's origin is the earlier request: neither parent nor ours
 					if !Current().IsZero() {
@@ -317,9 +318,12 @@ func pools() []boundary {
 					}
 					Background(f)
 				})
-			}), with: "`Bind`", fixed: carried_, fix: lazy(func(f func()) { f() }, bound)},
-		{name: "pool started in `Background`", plain: none, run: lazy(Background, plain),
-			with: "`Bind`", fixed: carried_, fix: lazy(Background, bound)},
+			}), with: "`Bind`", fixed: carried_, fix: lazy(func(f func()) { f() }, bound),
+		},
+		{
+			name: "pool started in `Background`", plain: none, run: lazy(Background, plain),
+			with: "`Bind`", fixed: carried_, fix: lazy(Background, bound),
+		},
 		{name: "channel", plain: none, run: func(_ *testing.T, r Ref) string {
 			ch, got := make(chan int), make(chan string)
 			Background(func() {
@@ -530,8 +534,10 @@ func network() []boundary {
 				})
 			})
 		}},
-		{name: "`http.Transport`'s connection loops", plain: keeps, run: loops(func() *http.Transport { return new(http.Transport) }),
-			with: "`DialContext`", fixed: none, fix: loops(func() *http.Transport { return &http.Transport{DialContext: DialContext(nil)} })},
+		{
+			name: "`http.Transport`'s connection loops", plain: keeps, run: loops(func() *http.Transport { return new(http.Transport) }),
+			with: "`DialContext`", fixed: none, fix: loops(func() *http.Transport { return &http.Transport{DialContext: DialContext(nil)} }),
+		},
 	}
 }
 

@@ -2,6 +2,7 @@ package propagate
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -114,7 +115,7 @@ func (c *Continuation) Resume(step string) Step {
 }
 
 func misuse(err error) LostKind {
-	if err == ErrDone {
+	if errors.Is(err, ErrDone) {
 		return ResumedDone
 	}
 	return ResumedRunning
@@ -146,7 +147,7 @@ func (op *operation) begin(name string, state uint64) Step {
 func (op *operation) beginSpan(name string, state uint64) Step {
 	t := now()
 	since, ready := time.Duration(op.since.Load()), time.Duration(op.ready.Swap(0))
-	if ready < since {
+	if ready == 0 || ready < since {
 		ready = t // not reported, or before the operation was suspended
 	}
 	suspended, queued := ready-since, t-ready

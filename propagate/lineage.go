@@ -25,8 +25,8 @@ func startSpan(ctx context.Context, name string) (_ context.Context, span oteltr
 			opts = linkedRoot(o)
 		}
 	}
-	ctx, span = tracerOf(origin).Start(ctx, name, opts...)
 	outer := Ref{firstLive(origin.c)}
+	ctx, span = tracerOf(outer).Start(ctx, name, opts...)
 	if sc := span.SpanContext(); !sc.IsValid() || origin.c != nil && origin.c.is(sc) {
 		return ctx, span, outer, false
 	}

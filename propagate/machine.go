@@ -2,6 +2,7 @@ package propagate
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"sync"
 )
@@ -61,7 +62,7 @@ func (m *Machine[E]) Feed(event E) (done bool, err error) {
 	state, err := m.c.op.take()
 	if err != nil {
 		note(misuse(err))
-		return err == ErrDone, err
+		return errors.Is(err, ErrDone), err
 	}
 	m.mu.Lock()
 	at := m.at

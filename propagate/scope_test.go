@@ -4,6 +4,7 @@ package propagate
 
 import (
 	"context"
+	"errors"
 	"net"
 	"runtime/pprof"
 	"testing"
@@ -259,7 +260,7 @@ func TestDialContextElsewhere(t *testing.T) {
 		inside = Current()
 		return nil, net.ErrClosed
 	})
-	if _, err := dial(bg, "tcp", "x"); err != net.ErrClosed {
+	if _, err := dial(bg, "tcp", "x"); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("err = %v", err)
 	}
 	want(t, "in the dial", inside, r)

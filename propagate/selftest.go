@@ -39,7 +39,7 @@ func selfTest() bool {
 // shapeKnown checks runtime/pprof's *labelMap against labelSet, and learns its
 // type word.
 func shapeKnown() bool {
-	var v any = pprof.WithLabels(context.Background(), pprof.Labels("k1", "v1", "k2", "v2")).Value(pprofKey)
+	v := pprof.WithLabels(context.Background(), pprof.Labels("k1", "v1", "k2", "v2")).Value(pprofKey)
 	t := reflect.TypeOf(v)
 	if t == nil || t.Kind() != reflect.Pointer || t.Elem().Size() != unsafe.Sizeof(labelSet{}) {
 		return false

@@ -84,7 +84,7 @@ func TestSoak(t *testing.T) {
 // where another context than its own was seen.
 func soakRound() (faults int64) {
 	outer := newRef()
-	var span = sampled()
+	span := sampled()
 	if rand.N(4) == 0 {
 		span = newSpan(0)
 	}
