@@ -12,8 +12,9 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/clewhq/clew/internal/otlprecv"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/internal/otlprecv"
 )
 
 // The bounds of a [Memory] that were not given.

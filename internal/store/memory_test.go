@@ -16,8 +16,9 @@ import (
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
-	"github.com/clewhq/clew/internal/otlprecv"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/internal/otlprecv"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
