@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/propagate"
 )
 
 // close ends the exchange. It is deferred, so that it sees panics, and lets them travel on.
@@ -98,6 +100,15 @@ func (x *exchange) record(o outcome) {
 		return
 	}
 	x.span.End()
+	x.clear()
+}
+
+// clear takes off the goroutine what the handler left on it: a span that it started for somebody else to
+// end. The goroutine goes on to the connection's next request.
+func (x *exchange) clear() {
+	if left, _ := propagate.Origin(); left != x.around {
+		x.around.Enter()
+	}
 }
 
 func (x *exchange) series(o outcome) series {

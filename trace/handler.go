@@ -80,7 +80,8 @@ type exchange struct {
 	outer    *http.Request // as it came
 	inner    *http.Request // as next gets it
 	ctx      context.Context
-	span     *span // nil: nothing to record
+	span     *span         // nil: nothing to record
+	around   propagate.Ref // what the goroutine carried before
 	body     countedBody
 	route    atomic.Pointer[string] // from SetRoute or an inner Handler
 	returned bool                   // next came back: no panic, no Goexit
@@ -120,6 +121,7 @@ func (x *exchange) begin() {
 		return
 	}
 	x.span, s.entry = s, x
+	x.around, _ = propagate.Origin()
 	s.enter(ctx)
 }
 

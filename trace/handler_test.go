@@ -192,6 +192,24 @@ func TestRequestsAreNotChildrenOfWhatStartedTheServer(t *testing.T) {
 	wantRoot(t, r.span(t, "GET /items/{id}"))
 }
 
+// A span that a handler starts, and somebody else ends later, does not stay on the connection's goroutine:
+// what runs there next belongs to another request.
+func TestSpanThatOutlivesItsRequest(t *testing.T) {
+	r := global(t)
+	left := make(chan oteltrace.Span, 1)
+	h := trace.Handler(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		_, s := trace.Start(req.Context(), "later")
+		left <- s
+	}))
+	around := propagate.Current()
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	if got, _ := propagate.Origin(); got != around {
+		t.Errorf("the goroutine is left with span %v", got.SpanContext().SpanID())
+	}
+	(<-left).End()
+	wantParent(t, r.span(t, "later"), r.span(t, "GET").SpanContext())
+}
+
 func TestStartWithinARequest(t *testing.T) {
 	r := record(t) // not the global provider: children come from their parent's
 	url, c := serve(t, trace.Handler(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
