@@ -27,7 +27,9 @@ func Exec(p Program) {
 	signal.Notify(stop, stopSignals()...)
 	go func() {
 		<-stop
-		signal.Stop(stop) // before anybody sees ctx done: the next signal meets the default action
+		// Before anybody sees ctx done: the next SIGINT, of a user who has lost patience, kills. The
+		// others do not, for the kernel sends a child one for each dying thread of its parent.
+		signal.Reset(os.Interrupt)
 		cancel()
 	}()
 

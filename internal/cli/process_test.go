@@ -40,6 +40,19 @@ var programs = map[string]cli.Program{
 		}
 		select {}
 	},
+	// tidy takes until the end of its input to clear up.
+	"tidy": func(ctx context.Context, s cli.Streams, _ []string) error {
+		if err := begin(s); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		if err := begin(s); err != nil {
+			return err
+		}
+		_, err := io.Copy(io.Discard, s.In)
+		fmt.Fprintln(s.Out, "cleared up")
+		return err
+	},
 	// talker writes until nobody listens and then clears up.
 	"talker": func(ctx context.Context, s cli.Streams, _ []string) error {
 		for ctx.Err() == nil {
@@ -65,7 +78,9 @@ func TestExec(t *testing.T) {
 	}
 	type process struct {
 		*exec.Cmd
-		out   *bufio.Reader
+		in  io.Closer
+		out *bufio.Reader
+		// close ends the reading of out.
 		close func() error
 	}
 	ready := func(t *testing.T, p process) {
@@ -100,6 +115,14 @@ func TestExec(t *testing.T) {
 			ready(t, p)
 			signal(t, p, os.Interrupt)
 		}, "signal: interrupt", "", ""},
+		{"second SIGTERM", "tidy", func(t *testing.T, p process) {
+			stop(syscall.SIGTERM)(t, p)
+			ready(t, p)
+			signal(t, p, syscall.SIGTERM)
+			if err := p.in.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}, "exit status 0", "cleared up\n", ""},
 		{"closed pipe", "talker", func(t *testing.T, p process) {
 			ready(t, p)
 			if err := p.close(); err != nil {
@@ -115,6 +138,10 @@ func TestExec(t *testing.T) {
 			cmd.Env = append(os.Environ(), asProgram+"="+tt.program)
 			var errs bytes.Buffer
 			cmd.Stderr = &errs
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
 			out, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -122,7 +149,7 @@ func TestExec(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			p := process{cmd, bufio.NewReader(out), out.Close}
+			p := process{cmd, in, bufio.NewReader(out), out.Close}
 			tt.drive(t, p)
 			rest, err := io.ReadAll(p.out)
 			if err != nil {
