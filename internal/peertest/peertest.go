@@ -5,9 +5,11 @@
 package peertest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +46,22 @@ func Need(t testing.TB, name string) string {
 	}
 	missing(t, name, strings.Join(p.binaries, " or ")+" is not in PATH; "+p.mend+", or make test as root, brings it")
 	return ""
+}
+
+// GoToolchain returns the GOTOOLCHAIN that names a release of Go, such as
+// "go1.24.9", downloading it through the module proxy if need be. Where that
+// can't be done the test ends here; CLEW_TEST_REQUIRE calls it gotoolchains.
+func GoToolchain(t testing.TB, release string) string {
+	t.Helper()
+	if release == runtime.Version() {
+		return "local"
+	}
+	cmd := exec.Command("go", "version")
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+release)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		missing(t, "gotoolchains", fmt.Sprintf("%s can't be downloaded: %v: %s", release, err, out))
+	}
+	return release
 }
 
 // NodeModules returns the directory with the npm packages that tools/npm pins,
