@@ -5,6 +5,8 @@ package propagate
 import (
 	"context"
 	"unsafe"
+
+	"github.com/clewhq/clew/propagate/timeline/mark"
 )
 
 // scope holds what Enter replaced and what it put there. In explicit mode to
@@ -45,6 +47,9 @@ func enter(c *cell) scope {
 	if !ambient {
 		return scope{}
 	}
+	if mark.On() {
+		markCarry(c)
+	}
 	from := runtime_getProfLabel()
 	if from != nil && !isCell(from) { // a user's labels are there too
 		return enterAmong(c, from)
@@ -60,16 +65,38 @@ func enterAmong(c *cell, from unsafe.Pointer) scope {
 }
 
 func enterExplicit(x *refCtx) scope {
+	if mark.On() {
+		markCarry(x.c)
+	}
 	setLabels(x)
 	return scope{explicitMark, unsafe.Pointer(x)}
 }
 
 func (s scope) leave() {
+	if mark.On() {
+		s.leaveMarked()
+		return
+	}
 	if runtime_getProfLabel() == s.to {
 		runtime_setProfLabel(s.from)
 		return
 	}
 	s.leaveOther()
+}
+
+// leaveMarked is leave while somebody traces. It says what the goroutine carries
+// now, whether leaving changed that or not.
+func (s scope) leaveMarked() {
+	if runtime_getProfLabel() == s.to {
+		runtime_setProfLabel(s.from)
+	} else {
+		s.leaveOther()
+	}
+	if s.to == explicitMark {
+		markCarry(around((*refCtx)(s.from)))
+	} else {
+		markCarry(ambientCell())
+	}
 }
 
 // leaveOther handles a goroutine whose labels are not those that were put

@@ -5,6 +5,8 @@ package propagate
 import (
 	"context"
 	"sync/atomic"
+
+	"github.com/clewhq/clew/propagate/timeline/mark"
 )
 
 const ambient = false
@@ -24,6 +26,9 @@ type scope struct{ x *refCtx }
 func enter(*cell) scope { return scope{} }
 
 func enterExplicit(x *refCtx) scope {
+	if mark.On() {
+		markCarry(x.c)
+	}
 	setLabels(x)
 	return scope{x}
 }
@@ -31,6 +36,9 @@ func enterExplicit(x *refCtx) scope {
 func (s scope) leave() {
 	if s.x != nil {
 		setLabels(s.x.Context)
+		if mark.On() {
+			markCarry(around(s.x))
+		}
 	}
 }
 

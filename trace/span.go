@@ -12,6 +12,7 @@ import (
 	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"github.com/clewhq/clew/propagate"
+	"github.com/clewhq/clew/propagate/timeline/mark"
 )
 
 // span is the provider's span and what has to be undone when it ends. All but End passes straight
@@ -30,13 +31,26 @@ type span struct {
 // outlive the span fall back to. Without an SDK there is nothing to carry: ctx and the provider's
 // no-op span are returned as they are, and s is nil.
 func newSpan(ctx context.Context, tr oteltrace.Tracer, name string, outer propagate.Ref, opts []oteltrace.SpanStartOption) (_ context.Context, s *span) {
+	from := ctx
 	ctx, inner := tr.Start(ctx, utf8Only(name), opts...)
 	if !inner.SpanContext().IsValid() {
 		return ctx, nil
 	}
+	if mark.On() {
+		markBegin(from, inner.SpanContext(), name)
+	}
 	s = &span{Span: inner, tracer: tr}
 	s.ref = propagate.New(s, outer)
 	return propagate.NewContext(ctx, s.ref), s
+}
+
+// markBegin tells a running execution trace that a span begins, for package timeline.
+func markBegin(from context.Context, sc oteltrace.SpanContext, name string) {
+	m := mark.Mark{Kind: mark.Begin, Trace: sc.TraceID(), Span: sc.SpanID(), Name: utf8Only(name)}
+	if p := oteltrace.SpanContextFromContext(from); p.TraceID() == sc.TraceID() && !p.IsRemote() {
+		m.Parent = p.SpanID()
+	}
+	m.Write()
 }
 
 // enter makes s the context of the running goroutine until End. ctx is the one newSpan returned.
@@ -77,6 +91,9 @@ func (s *span) endInPanic() {
 func (s *span) finish(options []oteltrace.SpanEndOption) {
 	defer s.ref.End()
 	defer guard("end span")
+	if mark.On() {
+		mark.Mark{Kind: mark.End, Span: s.SpanContext().SpanID()}.Write()
+	}
 	s.Span.End(options...)
 }
 
