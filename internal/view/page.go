@@ -100,24 +100,40 @@ type listRow struct {
 type state struct {
 	Symbol string
 	Text   string
-	Good   bool
+	Title  string
+	Class  string
 }
 
 func stateOf(s *store.Summary) state {
-	if s.Complete() {
-		return state{Symbol: "✓", Text: "complete", Good: true}
+	if !s.Complete() {
+		return state{Symbol: "◌", Text: faults(s), Class: "broken"}
 	}
+	switch s.Kind {
+	case oteltrace.SpanKindInternal, oteltrace.SpanKindClient, oteltrace.SpanKindProducer:
+		return state{
+			Symbol: "·", Text: "no request", Class: "soft",
+			Title: "one tree, but neither a request nor a message began it: work of its own, or torn off a request",
+		}
+	}
+	return state{Symbol: "✓", Text: "complete", Class: "good", Title: "one root, and every other span's parent is there"}
+}
+
+// faults says what keeps a transaction from hanging together.
+func faults(s *store.Summary) string {
 	var parts []string
 	if s.Lost > 0 {
-		parts = append(parts, fmt.Sprintf("%d lost", s.Lost))
+		parts = append(parts, strconv.Itoa(s.Lost)+" lost")
 	}
-	if s.Roots != 1 {
-		parts = append(parts, count(int64(s.Roots), "root"))
+	switch {
+	case s.Roots > 1:
+		parts = append(parts, strconv.Itoa(s.Roots)+" roots")
+	case s.Roots == 0 && s.Lost == 0:
+		parts = append(parts, "no root")
 	}
 	if s.Dropped > 0 {
-		parts = append(parts, fmt.Sprintf("%d dropped", s.Dropped))
+		parts = append(parts, strconv.Itoa(s.Dropped)+" dropped")
 	}
-	return state{Symbol: "◌", Text: strings.Join(parts, ", ")}
+	return strings.Join(parts, ", ")
 }
 
 func (h *handler) servePage(w http.ResponseWriter, req *http.Request) {

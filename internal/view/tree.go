@@ -59,6 +59,7 @@ type treeRow struct {
 	Level    int // depth from 1
 	Deep     bool
 	Name     string
+	Argument string // what the call was about, beyond its name
 	Lost     bool
 	Kind     string
 	Service  service
@@ -213,7 +214,7 @@ func (r *treeRenderer) row(i int) treeRow {
 	}
 	s := c.Span
 	row.Key += "-" + s.Kind.String()
-	row.Name, row.Failed = visible(s.Name), s.Status == store.StatusError
+	row.Name, row.Argument, row.Failed = visible(s.Name), visible(argument(s)), s.Status == store.StatusError
 	row.Service = service{visible(s.Service), r.hue[s.Service]}
 	if s.Kind != oteltrace.SpanKindUnspecified {
 		row.Kind = s.Kind.String()
