@@ -45,6 +45,9 @@ func TestServerSpans(t *testing.T) {
 		attrs  map[string]any
 		events int
 	}
+	// Go 1.26 redirects with another status than 1.25.
+	redirect := httptest.NewRecorder()
+	mux().ServeHTTP(redirect, httptest.NewRequest(http.MethodGet, "/dir", nil))
 	for _, c := range []struct {
 		method, path, body string
 		want               want
@@ -57,7 +60,9 @@ func TestServerSpans(t *testing.T) {
 		}, 0}},
 		{"GET", "/silent", "", want{"GET /silent", codes.Unset, map[string]any{"http.route": "/silent", "http.response.status_code": int64(200)}, 0}},
 		{"HEAD", "/dir/x", "", want{"HEAD /dir/", codes.Unset, map[string]any{"http.route": "/dir/", "http.response.status_code": int64(200)}, 0}},
-		{"GET", "/dir", "", want{"GET /dir/", codes.Unset, map[string]any{"http.route": "/dir/", "http.response.status_code": int64(307), "http.response.body.size": int64(41)}, 0}},
+		{"GET", "/dir", "", want{"GET /dir/", codes.Unset, map[string]any{
+			"http.route": "/dir/", "http.response.status_code": int64(redirect.Code), "http.response.body.size": int64(redirect.Body.Len()),
+		}, 0}},
 		{"GET", "/missing", "", want{"GET", codes.Unset, map[string]any{"http.response.status_code": int64(404), "http.response.body.size": int64(19)}, 0}},
 		{"DELETE", "/echo", "", want{"DELETE", codes.Unset, map[string]any{"http.response.status_code": int64(405), "http.response.body.size": int64(19)}, 0}},
 		{"GET", "/fail", "", want{"GET /fail", codes.Error, map[string]any{
