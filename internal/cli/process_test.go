@@ -40,7 +40,7 @@ var programs = map[string]cli.Program{
 		}
 		select {}
 	},
-	// tidy takes until the end of its input to clear up.
+	// tidy takes until the end of its input to clear up; it answers each line.
 	"tidy": func(ctx context.Context, s cli.Streams, _ []string) error {
 		if err := begin(s); err != nil {
 			return err
@@ -49,9 +49,13 @@ var programs = map[string]cli.Program{
 		if err := begin(s); err != nil {
 			return err
 		}
-		_, err := io.Copy(io.Discard, s.In)
+		for lines := bufio.NewScanner(s.In); lines.Scan(); {
+			if err := begin(s); err != nil {
+				return err
+			}
+		}
 		fmt.Fprintln(s.Out, "cleared up")
-		return err
+		return nil
 	},
 	// talker writes until nobody listens and then clears up.
 	"talker": func(ctx context.Context, s cli.Streams, _ []string) error {
@@ -78,7 +82,7 @@ func TestExec(t *testing.T) {
 	}
 	type process struct {
 		*exec.Cmd
-		in  io.Closer
+		in  io.WriteCloser
 		out *bufio.Reader
 		// close ends the reading of out.
 		close func() error
@@ -119,6 +123,10 @@ func TestExec(t *testing.T) {
 			stop(syscall.SIGTERM)(t, p)
 			ready(t, p)
 			signal(t, p, syscall.SIGTERM)
+			for range 3 { // time for the signal to kill, if it can
+				fmt.Fprintln(p.in)
+				ready(t, p)
+			}
 			if err := p.in.Close(); err != nil {
 				t.Fatal(err)
 			}
