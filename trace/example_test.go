@@ -1,7 +1,6 @@
 package trace_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,26 +37,6 @@ func ExampleHandler() {
 	// Output:
 	// payment 42
 	// GET /payments/{id}
-}
-
-// A span around a piece of work. A goroutine started inside of it needs no context to find it.
-func ExampleStart() {
-	spans := tracetest.NewSpanRecorder()
-	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	handle := trace.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, span := trace.Start(context.Background(), "book")
-			defer span.End()
-		}()
-		<-done
-	}), trace.WithTracerProvider(tp))
-	handle.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/pay", nil))
-
-	book, request := spans.Ended()[0], spans.Ended()[1]
-	fmt.Println(book.Name(), "is under", request.Name(), book.Parent().SpanID() == request.SpanContext().SpanID())
-	// Output: book is under POST true
 }
 
 // A client: the request's context, or the goroutine, says whose work it is.

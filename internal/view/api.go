@@ -147,7 +147,7 @@ func (h *handler) serveTraces(w http.ResponseWriter, req *http.Request) {
 	}
 	answer := tracesAnswer{SchemaVersion: schemaVersion, Run: runs[n].Name, Traces: []jsonSummary{}}
 	for _, s := range newest(runs[n], q.Get("q"), limit) {
-		answer.Traces = append(answer.Traces, summaryJSON(&s))
+		answer.Traces = append(answer.Traces, summaryJSON(&runs[n], &s))
 	}
 	writeJSON(w, http.StatusOK, answer)
 }
@@ -158,7 +158,7 @@ func newest(r Run, query string, limit int) []store.Summary {
 	if strings.TrimSpace(query) != "" {
 		n = maxTraces
 	}
-	found := filter(r.Source.Newest(n), query)
+	found := r.filter(r.Source.Newest(n), query)
 	return found[:min(limit, len(found))]
 }
 
@@ -185,7 +185,7 @@ func (h *handler) serveTrace(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	answer := traceAnswer{
-		SchemaVersion: schemaVersion, Run: run.Name, jsonSummary: summaryJSON(&t.Summary),
+		SchemaVersion: schemaVersion, Run: run.Name, jsonSummary: summaryJSON(&run, &t.Summary),
 		Cycles: tree.Cycles, Rows: len(tree.Rows), From: from, Tree: []jsonRow{},
 	}
 	for i := range tree.Rows[from:min(from+limit, len(tree.Rows))] {
@@ -194,11 +194,11 @@ func (h *handler) serveTrace(w http.ResponseWriter, req *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-func summaryJSON(s *store.Summary) jsonSummary {
+func summaryJSON(r *Run, s *store.Summary) jsonSummary {
 	return jsonSummary{
 		TraceID: s.TraceID.String(), Entry: s.Entry, Service: s.Service, Start: s.Start, Duration: s.Duration,
 		Work: s.End - s.Start, Failed: s.Failed, Spans: s.Spans, Services: s.Services, Errors: s.Errors,
-		Roots: s.Roots, Lost: s.Lost, Duplicates: s.Duplicates, Dropped: s.Dropped, Complete: s.Complete(),
+		Roots: s.Roots, Lost: s.Lost, Duplicates: s.Duplicates, Dropped: s.Dropped, Complete: r.whole(s),
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // transaction when its entry's name, one of its services or its trace id holds
 // it, whatever the case. Three kinds of words have a meaning: "error" and
 // "broken", and ">20ms" for the shortest time to the answer.
-func filter(all []store.Summary, query string) []store.Summary {
+func (r *Run) filter(all []store.Summary, query string) []store.Summary {
 	words := strings.Fields(strings.ToLower(query))
 	if len(words) == 0 {
 		return all
@@ -21,7 +21,7 @@ next:
 	for _, s := range all {
 		text := strings.ToLower(s.Entry + "\n" + s.TraceID.String() + "\n" + strings.Join(s.Services, "\n"))
 		for _, w := range words {
-			if !fits(&s, text, w) {
+			if !r.fits(&s, text, w) {
 				continue next
 			}
 		}
@@ -30,12 +30,12 @@ next:
 	return out
 }
 
-func fits(s *store.Summary, text, word string) bool {
+func (r *Run) fits(s *store.Summary, text, word string) bool {
 	switch {
 	case word == "error":
 		return s.Errors > 0
 	case word == "broken":
-		return !s.Complete()
+		return !r.whole(s)
 	case word[0] == '>':
 		if least, err := time.ParseDuration(word[1:]); err == nil {
 			return s.Duration > least.Nanoseconds()

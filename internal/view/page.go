@@ -104,9 +104,12 @@ type state struct {
 	Class  string
 }
 
-func stateOf(s *store.Summary) state {
+func stateOf(r *Run, s *store.Summary) state {
 	if !s.Complete() {
 		return state{Symbol: "◌", Text: faults(s), Class: "broken"}
+	}
+	if !r.whole(s) {
+		return state{Symbol: "◌", Text: "torn", Class: "broken", Title: "one tree, but only a part of a transaction"}
 	}
 	switch s.Kind {
 	case oteltrace.SpanKindInternal, oteltrace.SpanKindClient, oteltrace.SpanKindProducer:
@@ -182,7 +185,7 @@ func newList(r Run, at place) list {
 			Time: clockTime(s.Start), FullTime: fullTime(s.Start),
 			Name: visible(s.Entry), Service: visible(s.Service), Duration: millis(s.Duration),
 			Spans: thousands(int64(s.Spans)), Services: len(s.Services), All: visible(strings.Join(s.Services, ", ")),
-			Errors: s.Errors, State: stateOf(&s),
+			Errors: s.Errors, State: stateOf(&r, &s),
 		})
 	}
 	return l

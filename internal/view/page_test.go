@@ -23,7 +23,7 @@ func TestStateOf(t *testing.T) {
 		{"◌ no root", store.Summary{}},
 		{"◌ 4 dropped", store.Summary{Roots: 1, Dropped: 4}},
 	} {
-		st := stateOf(&tt.sum)
+		st := stateOf(&Run{}, &tt.sum)
 		if got := st.Symbol + " " + st.Text; got != tt.want {
 			t.Errorf("state of %+v is %q, want %q", tt.sum, got, tt.want)
 		}

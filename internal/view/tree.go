@@ -119,7 +119,7 @@ func renderTree(t *store.Trace, run Run, at place, runs []Run) *tree {
 		ID: t.TraceID.String(), Version: strconv.FormatUint(t.Version, 10), Run: run,
 		Entry: visible(t.Entry), Service: visible(t.Service), Time: fullTime(t.Start),
 		Response: millis(t.Duration), Spans: count(int64(len(t.Spans)), "span"),
-		Errors: t.Errors, State: stateOf(&t.Summary), Notes: notesOf(t, r.built),
+		Errors: t.Errors, State: stateOf(&run, &t.Summary), Notes: notesOf(t, r.built),
 		Total: thousands(int64(len(rows))), Ticks: ticks(r.built.Work),
 	}
 	if r.built.Work > t.Duration {

@@ -28,6 +28,16 @@ type Run struct {
 	// Control marks what is there only to compare with; it is shown greyed.
 	Control bool
 	Source  Source
+	// Torn, if given, reports whether a trace that hangs together by itself is
+	// known to be only a part of a transaction. It is then not shown as
+	// complete. It is called from many goroutines at once.
+	Torn func(*store.Summary) bool
+}
+
+// whole reports whether nothing of the transaction is missing, as far as is
+// known.
+func (r *Run) whole(s *store.Summary) bool {
+	return s.Complete() && (r.Torn == nil || !r.Torn(s))
 }
 
 // Options are a page's settings. The zero value works.

@@ -84,7 +84,7 @@ func (d *Demo) handler() http.Handler {
 	runs := []view.Run{
 		{Name: "with clew", Source: d.spans.with},
 		{
-			Name: "without clew", Control: true, Source: d.spans.without,
+			Name: "without clew", Control: true, Source: d.spans.without, Torn: torn,
 			Note: "The same shop with propagation switched off: what is torn off a payment is a transaction of its own.",
 		},
 	}
@@ -92,6 +92,10 @@ func (d *Demo) handler() http.Handler {
 		HTTPEndpoint: "http://" + d.receiver.HTTPAddr(), GRPCEndpoint: "http://" + d.receiver.GRPCAddr(),
 	})
 }
+
+// torn reports whether a trace is less than a payment: what was torn off one, or what is left of it. A whole
+// one has at least a span a hop.
+func torn(s *store.Summary) bool { return s.Spans < len(shop.Hops()) }
 
 // URL is where the page is.
 func (d *Demo) URL() string { return d.page.URL() }
