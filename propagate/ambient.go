@@ -81,6 +81,16 @@ func (s scope) leave() {
 		runtime_setProfLabel(s.from)
 		return
 	}
+	if !s.leaveOther() {
+		s.noteLost()
+	}
+}
+
+func (s scope) tryLeave() {
+	if runtime_getProfLabel() == s.to {
+		runtime_setProfLabel(s.from)
+		return
+	}
 	s.leaveOther()
 }
 
@@ -100,26 +110,35 @@ func (s scope) leaveMarked() {
 }
 
 // leaveOther handles a goroutine whose labels are not those that were put
-// there. They may still be another label set of this package's making for the
-// same cell: pprof.Do, given our context, ends by setting one that the context
-// made anew. Anything else is not ours to touch.
-func (s scope) leaveOther() {
+// there, and reports whether there was nothing wrong with that. They may still
+// be another label set of this package's making for the same cell: pprof.Do,
+// given our context, ends by setting one that the context made anew. Or they
+// are what a span left that was entered after this one and has ended where its
+// own Leave could not act, as in a panic. Anything else is not ours to touch.
+func (s scope) leaveOther() bool {
 	if s.to == explicitMark {
 		setLabels((*refCtx)(s.from).Context)
-		return
+		return true
 	}
 	now := runtime_getProfLabel()
 	c, entered := cellOf(now), cellOf(s.to)
 	switch {
-	case c != nil && c == entered && own(now) == c:
+	case c == nil || entered == nil || !c.fellUnder(entered):
+		return s == scope{} // never entered
+	case own(now) == c:
 		runtime_setProfLabel(s.from)
-	case c != nil && c == entered:
-		// In a user's pprof.Do, which will put back what it found.
-	case s == scope{}:
-		// Never entered.
+	}
+	// Else in a user's pprof.Do, which will put back what it found.
+	return true
+}
+
+// noteLost notes that leave could not act.
+func (s scope) noteLost() {
+	now := runtime_getProfLabel()
+	switch entered := cellOf(s.to); {
 	case now == s.from && (now != nil || entered != nil && entered.isEnded()):
 		note(LeftTwice)
-	case c == nil:
+	case cellOf(now) == nil:
 		note(Clobbered)
 	default:
 		note(LeftElsewhere)

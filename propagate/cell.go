@@ -124,6 +124,15 @@ func firstLive(c *cell) *cell {
 	return c
 }
 
+// fellUnder reports whether c is outer, or was started under it and has ended,
+// as has everything between the two.
+func (c *cell) fellUnder(outer *cell) bool {
+	for c != nil && c != outer && c.state.Load()&stEnded != 0 {
+		c = c.outer.Load()
+	}
+	return c == outer
+}
+
 func (c *cell) span() oteltrace.Span {
 	if h := c.live.Load(); h != nil {
 		return h.Span

@@ -42,6 +42,8 @@ func (s scope) leave() {
 	}
 }
 
+func (s scope) tryLeave() { s.leave() }
+
 // labelsIn answers runtime/pprof's key for a refCtx: ctx's labels and c's.
 func labelsIn(ctx context.Context, c *cell) any { return officialLabels(ctx, c) }
 

@@ -60,3 +60,8 @@ func EnterContext(ctx context.Context) Scope {
 // inside the scope carries it too; there Leave takes it off that goroutine.)
 // The zero Scope is left without effect.
 func (s Scope) Leave() { s.s.leave() }
+
+// TryLeave is [Scope.Leave] for who cannot know on which goroutine it runs,
+// such as the end of a span. It does the same, and where it can do nothing,
+// that does not count as [Lost].
+func (s Scope) TryLeave() { s.s.tryLeave() }

@@ -266,3 +266,43 @@ func TestDialContextElsewhere(t *testing.T) {
 	want(t, "in the dial", inside, r)
 	want(t, "a caller that is not net/http keeps its context", Current(), r)
 }
+
+// A span that ended without leaving, elsewhere or in a panic, is not in the way
+// of the one around it.
+func TestLeaveFindsWhatEndedUnderIt(t *testing.T) {
+	needAmbient(t)
+	before := counts()[LeftElsewhere]
+	a := newRef()
+	sa := a.Enter()
+	b := New(sampled(), a)
+	b.Enter()
+	c := New(sampled(), b)
+	c.Enter()
+	b.End()
+	sa.Leave() // c lives: it is not a's to remove
+	want(t, "with c alive", Current(), c)
+	c.End()
+	sa.Leave()
+	if got, _ := Origin(); !got.IsZero() {
+		t.Errorf("left with %v", got.SpanContext().SpanID())
+	}
+	if n := counts()[LeftElsewhere] - before; n != 1 {
+		t.Errorf("%d Leaves counted as lost, want the one that found c alive", n)
+	}
+}
+
+func TestTryLeaveIsNotLost(t *testing.T) {
+	needAmbient(t)
+	a, b := newRef(), newRef()
+	sa, sb := a.Enter(), b.Enter()
+	before := counts()[LeftElsewhere]
+	sa.TryLeave()
+	want(t, "in b", Current(), b)
+	if n := counts()[LeftElsewhere] - before; n != 0 {
+		t.Errorf("%d counted as lost", n)
+	}
+	sb.TryLeave()
+	want(t, "back in a", Current(), a)
+	sa.TryLeave()
+	want(t, "after", Current(), Ref{})
+}

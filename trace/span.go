@@ -78,7 +78,7 @@ func (s *span) End(options ...oteltrace.SpanEndOption) {
 		return
 	}
 	s.finish(options)
-	s.scope.Leave()
+	s.scope.TryLeave()
 }
 
 // endInPanic is End for who has recovered the panic already, and described it.

@@ -343,6 +343,33 @@ func TestPanicIsRecordedAndGoesOn(t *testing.T) {
 	}
 }
 
+// A crash report comes after all deferred calls: the labels must outlast `defer s.End()`. Whoever
+// recovers further out gets rid of them with the end of the span around.
+func TestLabelsOutlastAPanic(t *testing.T) {
+	needAmbient(t)
+	global(t)
+	_, outer := trace.Start(bg, "outer")
+	var inner oteltrace.Span
+	func() {
+		defer func() {
+			_ = recover()
+			if got := labels(t)["span_id"]; got != inner.SpanContext().SpanID().String() {
+				t.Errorf("after the panic span_id is %q, want that of the span it went through", got)
+			}
+		}()
+		_, inner = trace.Start(bg, "inner")
+		defer inner.End()
+		panic("boom")
+	}()
+	if got := propagate.Current().SpanContext().SpanID(); got != outer.SpanContext().SpanID() {
+		t.Errorf("the context is %s, want the span around", got)
+	}
+	outer.End()
+	if got := labels(t); len(got) != 0 {
+		t.Errorf("labels %v are left", got)
+	}
+}
+
 func TestStartWithoutProvider(t *testing.T) {
 	ctx, s := trace.Start(nil, "a") //nolint:staticcheck // a nil context is a mistake we live with
 	if ctx == nil || s.IsRecording() || s.SpanContext().IsValid() {
