@@ -40,7 +40,13 @@ machine. It ends at SIGINT.`,
 		Example: `  clew view
   OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 ./your-service`,
 		Args: cli.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runView(c.Context(), s.Err, o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			talk := s.Err
+			if c.Flags().Changed("quiet") {
+				talk = io.Discard
+			}
+			return runView(c.Context(), talk, o)
+		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.addr, "addr", "127.0.0.1:7070", "serve the page at `host:port`; port 0 takes a free one")

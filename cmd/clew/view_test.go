@@ -108,3 +108,17 @@ func TestView(t *testing.T) {
 		}
 	}
 }
+
+// TestViewQuiet stops it before it has begun: what it says it says at the start.
+func TestViewQuiet(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for flag, says := range map[string]bool{"-q": false, "-v": true} {
+		var stderr strings.Builder
+		s := cli.Streams{In: strings.NewReader(""), Out: bufio.NewWriter(io.Discard), Err: &stderr}
+		status := cli.Run(ctx, run, s, []string{"view", flag, "--addr", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "off"})
+		if got := strings.Contains(stderr.String(), "page: http://127.0.0.1:"); status != 0 || got != says || strings.Contains(stderr.String(), "PROTOCOL=grpc") {
+			t.Errorf("%s: exit status %d, said %q", flag, status, stderr.String())
+		}
+	}
+}

@@ -38,7 +38,7 @@ type Page struct {
 func Open(t testing.TB, width, height int) *Page {
 	t.Helper()
 	path := peertest.Need(t, "chromium")
-	c, err := start(path, t.TempDir(), width, height)
+	c, err := start(path, width, height)
 	if err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
@@ -77,10 +77,11 @@ func (p *Page) do(method string, params, result any) {
 
 // conn is a running browser.
 type conn struct {
-	cmd    *exec.Cmd
-	to     io.WriteCloser
-	exited chan struct{}
-	read   chan struct{} // closed when nothing more comes
+	profile string // its directory
+	cmd     *exec.Cmd
+	to      io.WriteCloser
+	exited  chan struct{}
+	read    chan struct{} // closed when nothing more comes
 
 	mu       sync.Mutex
 	lastID   int
@@ -101,7 +102,16 @@ type message struct {
 }
 
 // start runs the browser with its protocol on file descriptors 3 and 4.
-func start(path, profile string, width, height int) (*conn, error) {
+func start(path string, width, height int) (_ *conn, err error) {
+	profile, err := os.MkdirTemp("", "browsertest")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(profile))
+		}
+	}()
 	theirIn, ourOut, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -121,7 +131,7 @@ func start(path, profile string, width, height int) (*conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeErr, ourOut.Close(), ourIn.Close())
 	}
-	c := &conn{cmd: cmd, to: ourOut, exited: make(chan struct{}), read: make(chan struct{}), waiting: map[int]chan message{}}
+	c := &conn{profile: profile, cmd: cmd, to: ourOut, exited: make(chan struct{}), read: make(chan struct{}), waiting: map[int]chan message{}}
 	go func() {
 		defer close(c.exited)
 		_ = cmd.Wait() // how it ends, once told to, is its own affair
@@ -231,5 +241,19 @@ func (c *conn) close() error {
 	}
 	closeErr := c.to.Close()
 	<-c.read
-	return errors.Join(err, closeErr)
+	return errors.Join(err, closeErr, removeAll(ctx, c.profile))
+}
+
+// removeAll removes the profile's directory. The browser's helper processes
+// outlive it for a moment and may still write there, so one try is not enough.
+func removeAll(ctx context.Context, dir string) error {
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		err := os.RemoveAll(dir)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		<-poll.C
+	}
 }
