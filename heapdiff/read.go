@@ -75,7 +75,7 @@ func Read(ctx context.Context, source string, o Options) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", input.Redact(source), err)
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // what it releases was only read
 	if in.Damage != nil && !o.Partial {
 		return nil, fmt.Errorf("read %s: %w: %w; --partial uses what is whole", in.Name, ErrDamaged, in.Damage)
 	}

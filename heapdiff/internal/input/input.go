@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,8 +48,8 @@ func Open(ctx context.Context, source string, o Options) (*Input, error) {
 // Close releases the data.
 func (in *Input) Close() error {
 	var err error
-	for i := len(in.release) - 1; i >= 0; i-- {
-		err = errors.Join(err, in.release[i]())
+	for _, release := range slices.Backward(in.release) {
+		err = errors.Join(err, release())
 	}
 	in.release, in.Data = nil, nil
 	return err
