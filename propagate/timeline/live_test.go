@@ -38,7 +38,7 @@ func span(name string) (id string, end func()) {
 }
 
 // record runs f under the execution tracer.
-func record(t *testing.T, f func()) []byte {
+func record(t testing.TB, f func()) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	if err := rtrace.Start(&buf); err != nil {
