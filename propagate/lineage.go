@@ -27,12 +27,14 @@ func startSpan(ctx context.Context, name string) (_ context.Context, span oteltr
 	}
 	outer := Ref{firstLive(origin.c)}
 	ctx, span = tracerOf(outer).Start(ctx, name, opts...)
-	if sc := span.SpanContext(); !sc.IsValid() || origin.c != nil && origin.c.is(sc) {
+	if sc := span.SpanContext(); !sc.IsValid() || origin.names(sc) || outer.names(sc) {
 		return ctx, span, outer, false
 	}
 	r = New(span, outer)
 	return NewContext(ctx, r), span, r, true
 }
+
+func (r Ref) names(sc oteltrace.SpanContext) bool { return r.c != nil && r.c.is(sc) }
 
 func linkedRoot(origin Ref) []oteltrace.SpanStartOption {
 	opts := []oteltrace.SpanStartOption{oteltrace.WithNewRoot()}

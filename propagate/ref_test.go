@@ -204,6 +204,20 @@ func TestOuterFallback(t *testing.T) {
 	}
 }
 
+// TestEndedOuterIsNotKept starts a span where the one around it has ended.
+func TestEndedOuterIsNotKept(t *testing.T) {
+	live := newRef()
+	ended := New(sampled(), live)
+	ended.End()
+	if got := New(sampled(), ended).c.outer.Load(); got != live.c {
+		t.Error("a new cell keeps an ended one instead of the live one around it")
+	}
+	remote := Ref{newForeign(nonRecording(sampled().sc), nil)}
+	if got := New(sampled(), remote).c.outer.Load(); got != nil {
+		t.Error("a new cell falls back to a span that never tells when it ends")
+	}
+}
+
 // TestHandOffChain hands over from span to span, each started under the one
 // before, which then ends: no chain of ended cells may grow.
 func TestHandOffChain(t *testing.T) {

@@ -1,0 +1,67 @@
+package propagate
+
+import (
+	"bytes"
+	"context"
+	"runtime/pprof"
+	"strings"
+	"testing"
+)
+
+// TestExplicitMode runs without what goroutines carry: contexts alone do.
+func TestExplicitMode(t *testing.T) {
+	switchOff(t)
+	if Ambient() {
+		t.Fatal("Ambient() is true")
+	}
+	r := newRef()
+	ctx := NewContext(pprof.WithLabels(bg, pprof.Labels("user", "u")), r)
+	scope := r.Enter()
+	want(t, "Current", Current(), Ref{})
+	want(t, "FromContext", FromContext(bg), Ref{})
+	want(t, "FromContext with a span", FromContext(ctx), r)
+	scope.Leave()
+
+	dump := func() string {
+		var b bytes.Buffer
+		if err := pprof.Lookup("goroutine").WriteTo(&b, 1); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	id := r.SpanContext().TraceID().String()
+	scope = EnterContext(ctx)
+	if got := dump(); !strings.Contains(got, id) || !strings.Contains(got, `"user":"u"`) {
+		t.Error("EnterContext does not label the goroutine")
+	}
+	inside := make(chan string)
+	go func() { inside <- dump() }()
+	<-inside
+	scope.Leave()
+	if got := dump(); strings.Contains(got, id) || !strings.Contains(got, `"user":"u"`) {
+		t.Error("Leave does not give back the labels of the outer context")
+	}
+	pprof.SetGoroutineLabels(bg)
+	EnterContext(NewContext(bg, New(newSpan(0), Ref{}))).Leave()
+	EnterContext(bg).Leave()
+	//nolint:staticcheck // a nil context is the misuse under test
+	EnterContext(nil).Leave()
+
+	ran := make(chan Ref, 1)
+	Go(ctx, func(ctx context.Context) { ran <- FromContext(ctx) })
+	want(t, "Go", <-ran, r)
+	Bind(func() { ran <- Current() })()
+	want(t, "Bind", <-ran, Ref{})
+	BindContext(ctx, func(ctx context.Context) { ran <- FromContext(ctx) })()
+	want(t, "BindContext", <-ran, r)
+	next, stop := Pull(func(yield func(Ref) bool) { yield(Current()) })
+	got, _ := next()
+	want(t, "Pull", got, Ref{})
+	stop()
+	if v, ok := pprof.Label(Detach(ctx), "trace_id"); ok {
+		t.Errorf("a detached context is still labelled with trace %s", v)
+	}
+	if v, _ := pprof.Label(Detach(ctx), "user"); v != "u" {
+		t.Error("a detached context has lost the user's label")
+	}
+}
