@@ -47,6 +47,7 @@ type operation struct {
 
 	state atomic.Uint64
 	err   atomic.Pointer[error] // given to Done
+	begun atomic.Int64          // when the running step was
 	since atomic.Int64          // when it was suspended last
 	ready atomic.Int64          // when it was reported ready since, or 0
 
@@ -97,8 +98,6 @@ type Step struct {
 	op    *operation
 	state uint64 // the operation's while this step runs
 	ref   Ref    // of the step's span, or of the operation where it has none
-	span  oteltrace.Span
-	begun time.Duration
 	scope Scope
 }
 
@@ -138,13 +137,14 @@ func (op *operation) take() (state uint64, err error) {
 
 // begin enters the step that take has begun; a sampled one is a span.
 func (op *operation) begin(name string, state uint64) Step {
-	if !op.record {
-		return Step{op: op, state: state, ref: op.ref, scope: op.ref.Enter()}
+	ref := op.ref
+	if op.record {
+		ref = op.stepSpan(name, state)
 	}
-	return op.beginSpan(name, state)
+	return Step{op: op, state: state, ref: ref, scope: ref.Enter()}
 }
 
-func (op *operation) beginSpan(name string, state uint64) Step {
+func (op *operation) stepSpan(name string, state uint64) Ref {
 	t := now()
 	since, ready := time.Duration(op.since.Load()), time.Duration(op.ready.Swap(0))
 	if ready == 0 || ready < since {
@@ -153,13 +153,13 @@ func (op *operation) beginSpan(name string, state uint64) Step {
 	suspended, queued := ready-since, t-ready
 	op.suspended.Add(int64(suspended))
 	op.queued.Add(int64(queued))
+	op.begun.Store(int64(t))
 	_, span := op.tracer.Start(op.ctx, name, oteltrace.WithAttributes(
 		AttrStep.Int64(int64(state+1)/2),
 		AttrSuspended.Float64(suspended.Seconds()),
 		AttrQueued.Float64(queued.Seconds()),
 	))
-	ref := New(span, op.ref)
-	return Step{op: op, state: state, ref: ref, span: span, begun: t, scope: ref.Enter()}
+	return New(span, op.ref)
 }
 
 // Context returns a context that carries the step, for what it calls.
@@ -167,7 +167,7 @@ func (s Step) Context() context.Context {
 	switch {
 	case s.op == nil:
 		return context.Background()
-	case s.span == nil:
+	case !s.op.record:
 		return s.op.ctx
 	}
 	return NewContext(s.op.ctx, s.ref)
@@ -189,11 +189,11 @@ func (s Step) End() {
 		note(LeftTwice)
 		return
 	}
-	if s.span != nil {
-		t := now()
-		op.running.Add(int64(t - s.begun))
-		op.since.Store(int64(t))
-		s.span.End()
+	if op.record {
+		t := int64(now())
+		op.running.Add(t - op.begun.Load())
+		op.since.Store(t)
+		s.ref.Span().End()
 		s.ref.End()
 	}
 	s.scope.Leave()

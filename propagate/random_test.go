@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -109,9 +110,9 @@ func (r *request) unwind(to int) {
 
 // live returns the innermost span that has not ended: the test's own record.
 func (r *request) live() Ref {
-	for i := len(r.spans) - 1; i >= 0; i-- {
-		if !r.spans[i].Ended() {
-			return r.spans[i]
+	for _, s := range slices.Backward(r.spans) {
+		if !s.Ended() {
+			return s
 		}
 	}
 	return Ref{}
