@@ -15,6 +15,8 @@ RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/
 # How long the soak test and each fuzz target run.
 SOAK ?= 5s
 FUZZTIME ?= 10s
+# How often each benchmark runs.
+ROUNDS ?= 3
 
 .PHONY: help
 help: ## list the targets
@@ -49,6 +51,7 @@ fmt: $(BIN)/gofumpt ## format the Go files
 generate: ## write the generated files anew: code, docs/cli, tables in docs
 	go generate ./...
 	go test $(addprefix ./,$(wildcard cmd/*)) ./docs -run '^(TestDocs|TestImports|TestImportWeight)$$' -update
+	go test ./propagate -run '^TestBoundaries$$' -update
 
 .PHONY: generated
 generated: ## fail when a generated file is not what its source makes
@@ -70,8 +73,9 @@ smoke: ## start every program as its user would
 	tools/smoke
 
 .PHONY: bench
-bench: $(BIN)/benchstat ## measure; ROUNDS=10 for figures to publish
-	go test -run '^$$' -bench . -benchmem -count $${ROUNDS:-3} ./propagate ./trace | tee .cache/bench.txt
+bench: $(BIN)/benchstat ## measure, beside the rivals; ROUNDS=10 for figures to publish
+	go test -run '^$$' -bench . -benchmem -count $(ROUNDS) ./propagate ./trace | tee .cache/bench.txt
+	go -C tools/rivals test -bench . -benchmem -count $(ROUNDS) | tee -a .cache/bench.txt
 	$(BIN)/benchstat .cache/bench.txt
 
 .PHONY: fuzz
