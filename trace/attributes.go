@@ -182,6 +182,9 @@ func appendAddress(kv []attribute.KeyValue, hostport string, address func(string
 
 // splitAddress splits "host:port", "host", "[v6]:port", "[v6]" and "v6". The port is 0 if there is none.
 func splitAddress(s string) (host string, port int) {
+	if !strings.Contains(s, ":") {
+		return s, 0 // and no error to allocate
+	}
 	host, digits, err := net.SplitHostPort(s)
 	if err != nil {
 		return strings.Trim(s, "[]"), 0

@@ -35,8 +35,7 @@ func (c *call) begin(r *http.Request) {
 	defer guard("start client span")
 	method, _ := methodOf(r)
 	opts := []oteltrace.SpanStartOption{
-		oteltrace.WithSpanKind(oteltrace.SpanKindClient),
-		oteltrace.WithTimestamp(c.start),
+		asClient,
 		oteltrace.WithAttributes(clientAttributes(r)...),
 	}
 	p := parentOf(r.Context(), nil)

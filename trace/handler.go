@@ -71,6 +71,12 @@ func served(ctx context.Context) (x *exchange, done bool) {
 	return nil, false
 }
 
+// The options that are the same for every request.
+var (
+	asServer = oteltrace.WithSpanKind(oteltrace.SpanKindServer)
+	asClient = oteltrace.WithSpanKind(oteltrace.SpanKindClient)
+)
+
 // exchange is one request and its response.
 type exchange struct {
 	recorder
@@ -107,8 +113,7 @@ func (x *exchange) begin() {
 	ctx := x.h.cfg.extract(r.Context(), r.Header)
 	method, _ := methodOf(r)
 	opts := []oteltrace.SpanStartOption{
-		oteltrace.WithSpanKind(oteltrace.SpanKindServer),
-		oteltrace.WithTimestamp(x.start),
+		asServer,
 		oteltrace.WithAttributes(serverAttributes(r)...),
 	}
 	if remote := oteltrace.SpanContextFromContext(ctx); x.h.cfg.linked && remote.IsRemote() {
@@ -120,7 +125,7 @@ func (x *exchange) begin() {
 	if s == nil {
 		return
 	}
-	x.span, s.entry = s, x
+	x.span, s.entry, s.kind = s, x, oteltrace.SpanKindServer
 	x.around, _ = propagate.Origin()
 	s.enter(ctx)
 }

@@ -21,9 +21,9 @@ type span struct {
 	oteltrace.Span
 	tracer oteltrace.Tracer // children come from the same one
 	ref    propagate.Ref
-	scope  propagate.Scope // zero for spans that do not label their goroutine
-	kind   oteltrace.SpanKind
-	entry  *exchange // the request being served, nil outside of one
+	scope  propagate.Scope    // zero for spans that do not label their goroutine
+	kind   oteltrace.SpanKind // of a request: server or client; else unspecified
+	entry  *exchange          // the request being served, nil outside of one
 	ended  atomic.Bool
 }
 
