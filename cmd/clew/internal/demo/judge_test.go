@@ -2,6 +2,7 @@ package demo
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -196,6 +197,20 @@ func TestJudgeBoundsFaults(t *testing.T) {
 	v := Judge(sent, nil, smallHops)
 	if len(v.Faults) != maxFaults || v.Complete != 0 || v.Requests != 10 {
 		t.Errorf("%d faults, %d of %d complete", len(v.Faults), v.Complete, v.Requests)
+	}
+}
+
+// The page about the demo explains every way in which a payment leaves its goroutine.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/demo.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range shop.Hops() {
+		door := strings.HasPrefix(h.Name, "POST ")
+		if !door && !strings.Contains(string(page), "| `"+h.Name+"` |") {
+			t.Errorf("docs/demo.md does not tell of the hop %q", h.Name)
+		}
 	}
 }
 

@@ -28,7 +28,8 @@ func pageShows(ctx context.Context, base string, id oteltrace.TraceID, hops []sh
 	if !strings.Contains(list, path) {
 		return "", fmt.Errorf("%s does not lead to %s", base, path)
 	}
-	tree, err := get(ctx, base+path)
+	// Filtered by the id, the lists name no other trace: what is named then is in the tree.
+	tree, err := get(ctx, base+path+"&q="+id.String())
 	if err != nil {
 		return "", err
 	}
