@@ -28,9 +28,10 @@ func (c *ClassDelta) Growth() int64 { return c.Trend.Growth() }
 
 // HolderDelta is one holder over all snapshots.
 type HolderDelta struct {
-	Path          []string
-	Parent        int // index in Delta.Holders, or -1; always less than the own index
+	Label         string // as in Holder
 	Class         string
+	Static        bool
+	Parent        int     // index in Delta.Holders, or -1; always less than the own index
 	Objects       []int64 // one for each snapshot
 	RetainedBytes []int64 // one for each snapshot
 }

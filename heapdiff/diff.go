@@ -10,7 +10,9 @@ import (
 )
 
 // judges name the suspects of a Delta and word its verdict, kind by kind.
-var judges = map[Kind]func(*Delta){}
+var judges = map[Kind]func(*Delta){
+	KindJVM: judgeJVM,
+}
 
 // Diff sets snapshots side by side, in the order given, oldest first. One alone
 // gives a Delta without growth, in which what is large today is suspected.
@@ -120,25 +122,35 @@ func (d *Delta) measure() func(*Class) int64 {
 	}
 }
 
+// holderKey is what one holder has in common over all snapshots. The way to a
+// static field does not count: the parent is -1 then.
+type holderKey struct {
+	parent       int
+	label, class string
+}
+
 // joinHolders fills Holders: the union of the snapshots' trees, parents before
 // children.
 func (d *Delta) joinHolders() {
-	at := map[string]int{}
+	at := map[holderKey]int{}
 	for i, s := range d.Snapshots {
 		index := make([]int, len(s.Holders)) // of the snapshot's holder in d.Holders
 		for j := range s.Holders {
 			h := &s.Holders[j]
-			key := strings.Join(h.Path, "\x00")
+			parent := -1
+			if h.Parent >= 0 {
+				parent = index[h.Parent]
+			}
+			key := holderKey{parent, h.Label, h.Class}
+			if h.Static {
+				key.parent = -1
+			}
 			k, ok := at[key]
 			if !ok {
 				k = len(d.Holders)
 				at[key] = k
-				parent := -1
-				if h.Parent >= 0 {
-					parent = index[h.Parent]
-				}
 				d.Holders = append(d.Holders, HolderDelta{
-					Path: h.Path, Parent: parent, Class: h.Class,
+					Label: h.Label, Class: h.Class, Static: h.Static, Parent: parent,
 					Objects: make([]int64, len(d.Snapshots)), RetainedBytes: make([]int64, len(d.Snapshots)),
 				})
 			}

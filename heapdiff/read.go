@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
+	"github.com/clewhq/clew/heapdiff/internal/hprof"
 	"github.com/clewhq/clew/heapdiff/internal/input"
 )
 
@@ -47,6 +49,11 @@ type Options struct {
 	// Reference and Header override the sizes in bytes of a reference and of an
 	// object's header in a JVM, which a dump does not tell; 0 infers them.
 	Reference, Header int
+	// PathsTo asks for the paths to the largest objects of the class of that
+	// name, or to the object whose id it is (0x…): Snapshot.Paths, JVM only.
+	PathsTo string
+	// MaxPaths is the greatest number of them; 0 is no limit.
+	MaxPaths int
 	// Progress, when not nil, is called now and then from one goroutine at a time.
 	Progress func(Progress)
 }
@@ -66,7 +73,10 @@ type format struct {
 }
 
 // formats are asked in this order; a text format comes after the binary ones.
-var formats = []format{}
+var formats = []format{
+	{"hprof", hprof.Sniff, readJVM},
+	{"summary", sniffSummary, readSummary},
+}
 
 // Read reads the snapshot at source: a file, "-" for standard input, or an
 // http(s) URL; plain, gzip or zstd. The format is recognised by content.
@@ -97,3 +107,12 @@ func Read(ctx context.Context, source string, o Options) (*Snapshot, error) {
 }
 
 const known = "known are hprof dumps, class histograms of jmap and jcmd, heap profiles of Go, jemalloc and tcmalloc, and .hds summaries"
+
+// MapBeside is the file in which a generation map lies beside its dump when the
+// user names none: dump.hprof.gz has dump.map.txt.
+func MapBeside(dump string) string {
+	for _, packing := range []string{".gz", ".zst"} {
+		dump = strings.TrimSuffix(dump, packing)
+	}
+	return strings.TrimSuffix(dump, ".hprof") + ".map.txt"
+}

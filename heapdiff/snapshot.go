@@ -56,6 +56,7 @@ type Snapshot struct {
 	Holders  []Holder  `json:"holders,omitempty"`
 	Loaders  []Loader  `json:"loaders,omitempty"` // class loaders, JVM only
 	Findings []Finding `json:"findings,omitempty"`
+	Paths    []Path    `json:"paths,omitempty"` // where Options.PathsTo asked for them
 }
 
 // Class is one row of a snapshot: a class of one loader in a JVM dump, an
@@ -77,12 +78,13 @@ type Class struct {
 type Population struct {
 	Live int64 `json:"live"` // instances that a full collection would keep
 	Dead int64 `json:"dead"` // instances that are garbage, not yet collected
-
-	LiveBytes int64 `json:"live_bytes"`
-	DeadBytes int64 `json:"dead_bytes"`
 	// Unsorted counts instances of which it is not known whether they live,
 	// because the references were not walked; Live and Dead are 0 then.
-	Unsorted      int64 `json:"unsorted,omitempty"`
+	Unsorted int64 `json:"unsorted,omitempty"`
+
+	// The same in shallow bytes.
+	LiveBytes     int64 `json:"live_bytes"`
+	DeadBytes     int64 `json:"dead_bytes"`
 	UnsortedBytes int64 `json:"unsorted_bytes,omitempty"`
 }
 
@@ -106,24 +108,19 @@ func (p *Population) Bytes() int64 {
 // other objects alive. Holders form a tree, the dominator tree with like nodes
 // merged: what a holder retains includes what its children retain.
 type Holder struct {
-	// Path names the way from a root in terms that are the same in every
-	// snapshot: static fields, class and field names, no addresses.
-	Path []string `json:"path"`
+	// Label is how the parent refers to it: a field, or "[]" in an array; where
+	// there is no parent a static field ("leak.Big.LEAK"), a thread or a root.
+	Label string `json:"label"`
+	Class string `json:"class"`
+	// Static says that Label is a static field with its class, which is the same
+	// in every snapshot however the class itself is reached.
+	Static bool `json:"static,omitempty"`
 	// Parent is the index in Snapshot.Holders of the holder one step nearer the
 	// roots, or -1. It is always less than the holder's own index.
 	Parent int `json:"parent"`
 
-	Class         string `json:"class"`
-	Objects       int64  `json:"objects"` // merged objects
-	RetainedBytes int64  `json:"retained_bytes"`
-}
-
-// Name is the first step of the path: the static field, thread or root.
-func (h *Holder) Name() string {
-	if len(h.Path) == 0 {
-		return h.Class
-	}
-	return h.Path[0]
+	Objects       int64 `json:"objects"` // merged objects
+	RetainedBytes int64 `json:"retained_bytes"`
 }
 
 // Loader is one class loader with what it keeps alive.
@@ -142,4 +139,11 @@ type Finding struct {
 	Count   int64  `json:"count"`
 	Bytes   int64  `json:"bytes"`
 	Text    string `json:"text"` // the evidence in a sentence
+}
+
+// Path is a shortest way from a root to objects.
+type Path struct {
+	Steps         []string `json:"steps"`   // the root first
+	Objects       int64    `json:"objects"` // how many of the objects looked at are held so
+	RetainedBytes int64    `json:"retained_bytes"`
 }

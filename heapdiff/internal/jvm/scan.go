@@ -1,0 +1,213 @@
+package jvm
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/clewhq/clew/heapdiff/internal/genmap"
+	"github.com/clewhq/clew/heapdiff/internal/graph"
+	"github.com/clewhq/clew/heapdiff/internal/hprof"
+)
+
+// scan is the first pass. It counts the objects of each class by generation,
+// and collects classes, roots, blocks and, for the passes to come, all ids.
+func (a *analysis) scan(ctx context.Context) error {
+	ids := graph.NewCollector(a.file.Size())
+	scanners := make([]scanner, a.Workers)
+	err := a.file.Walk(ctx, a.Workers, func(w int) hprof.Visitor {
+		s := &scanners[w]
+		s.a = a
+		if !a.Shallow {
+			s.ids = ids.Adder()
+		}
+		return s.visitor()
+	}, func(done float64) { a.Progress("objects", done) })
+	if err != nil {
+		return err
+	}
+	for i := range scanners {
+		s := &scanners[i]
+		a.counts.add(&s.counts)
+		a.classes = append(a.classes, s.classes...)
+		a.roots = append(a.roots, s.roots...)
+		a.blocks = append(a.blocks, s.blocks...)
+	}
+	a.file.SetBlocks(a.blocks)
+	if a.Shallow {
+		return nil
+	}
+	if ids.Unfit() {
+		return a.sortIDs(ctx)
+	}
+	a.out.Duplicates = ids.Duplicates()
+	a.ids, err = ids.IDs()
+	return err
+}
+
+// sortIDs numbers ids that are no addresses.
+func (a *analysis) sortIDs(ctx context.Context) error {
+	lists := make([][]uint64, a.Workers)
+	err := a.file.Walk(ctx, a.Workers, func(w int) hprof.Visitor {
+		add := func(id uint64) { lists[w] = append(lists[w], id) }
+		return hprof.Visitor{
+			Class:     func(c *hprof.Class) { add(c.ID) },
+			Instance:  func(id, _ uint64, _ []byte) { add(id) },
+			Objects:   func(id, _ uint64, _ []byte) { add(id) },
+			Primitive: func(id uint64, _ hprof.Type, _ uint32, _ []byte) { add(id) },
+		}
+	}, nil)
+	if err != nil {
+		return err
+	}
+	all := lists[0]
+	for _, l := range lists[1:] {
+		all = append(all, l...)
+	}
+	a.ids, a.out.Duplicates, err = graph.Sorted(all)
+	if err != nil {
+		return fmt.Errorf("number the objects: %w", err)
+	}
+	return nil
+}
+
+// scanner is the first pass of one worker.
+type scanner struct {
+	a       *analysis
+	ids     *graph.Adder // nil when the references are not asked for
+	counts  table
+	region  int // of the map, that the last id lay in
+	classes []*hprof.Class
+	roots   []hprof.Root
+	blocks  []hprof.Block
+	lo, hi  uint64 // of the ids of this block
+}
+
+func (s *scanner) visitor() hprof.Visitor {
+	idSize := int64(s.a.file.IDSize)
+	reference := s.a.layout.Reference
+	layout := s.a.layout
+	s.lo = ^uint64(0)
+	v := hprof.Visitor{
+		Class: func(c *hprof.Class) {
+			s.classes = append(s.classes, c)
+			s.see(c.ID)
+			s.counts.of(classClass).n[s.gen(c.ID)]++
+		},
+		Instance: func(id, class uint64, _ []byte) {
+			s.see(id)
+			s.counts.of(class).n[s.gen(id)]++
+		},
+		Objects: func(id, class uint64, elements []byte) {
+			s.see(id)
+			n := int64(len(elements)) / idSize
+			c, g := s.counts.of(class), s.gen(id)
+			c.n[g]++
+			c.bytes[g] += layout.Array(n, reference)
+			c.elements += n
+		},
+		Primitive: func(id uint64, t hprof.Type, n uint32, _ []byte) {
+			s.see(id)
+			c, g := s.counts.of(uint64(t)), s.gen(id)
+			c.n[g]++
+			c.bytes[g] += layout.Array(int64(n), t.Size())
+		},
+		Block: func(begin, end int64) {
+			if end > begin {
+				s.blocks = append(s.blocks, hprof.Block{Begin: begin, End: end, Lo: s.lo, Hi: s.hi})
+			}
+			s.lo, s.hi = ^uint64(0), 0
+		},
+	}
+	if s.ids != nil {
+		v.Root = func(r hprof.Root) { s.roots = append(s.roots, r) }
+	}
+	return v
+}
+
+// classClass is the row of the java.lang.Class objects, which the dump describes
+// by the classes they stand for.
+const classClass = uint64(hprof.Object)
+
+func (s *scanner) see(id uint64) {
+	s.lo, s.hi = min(s.lo, id), max(s.hi, id)
+	if s.ids != nil {
+		s.ids.Add(id)
+	}
+}
+
+func (s *scanner) gen(id uint64) (g genmap.Gen) {
+	if s.a.gens == nil {
+		return genmap.Stray
+	}
+	g, s.region = s.a.gens.Lookup(id, s.region)
+	return g
+}
+
+// shallowClasses fills the class rows from the counts alone. The class of a
+// loader is not known then: classes of one name share a row.
+func (a *analysis) shallowClasses() {
+	var classBytes int64
+	for _, c := range a.heap.Classes() {
+		classBytes += c.ObjectSize
+	}
+	for i := range a.counts.slots {
+		c := &a.counts.slots[i]
+		n := c.total()
+		if n == 0 {
+			continue
+		}
+		if c.class == classClass {
+			for g := range c.n {
+				c.bytes[g] = classBytes * c.n[g] / n
+			}
+		}
+		row := &a.rows.rows[a.shallowRow(c)]
+		row.Instances += n
+		for g, bytes := range c.bytes {
+			row.Bytes += bytes
+			a.out.Bytes += bytes
+			switch genmap.Gen(g) {
+			case genmap.Old:
+				row.Old.Unsorted += c.n[g]
+				row.Old.UnsortedBytes += bytes
+			case genmap.Young:
+				row.Young.Unsorted += c.n[g]
+				row.Young.UnsortedBytes += bytes
+			case genmap.AboveTop:
+				a.out.Above += c.n[g]
+			case genmap.Stray:
+				a.out.Strays += c.n[g]
+			}
+		}
+		a.out.Objects += n
+	}
+	a.out.Classes = a.rows.sorted()
+}
+
+// shallowRow finds the row of c and sizes its instances.
+func (a *analysis) shallowRow(c *count) int {
+	switch {
+	case c.class == classClass:
+		return a.rows.of("java.lang.Class", "")
+	case isPrimitive(c.class):
+		return a.rows.of(primitiveName(c.class), "")
+	}
+	info := a.heap.Class(c.class)
+	if info == nil {
+		a.out.Unreadable += c.total()
+		return a.rows.of(unknownClass(c.class), "")
+	}
+	for g, n := range c.n {
+		c.bytes[g] += n * info.Size
+	}
+	return a.rows.of(className(info), "")
+}
+
+func unknownClass(id uint64) string { return fmt.Sprintf("(class %#x, not in the dump)", id) }
+
+func className(c *hprof.Info) string {
+	if c.Name == "" {
+		return fmt.Sprintf("(class %#x without a name)", c.ID)
+	}
+	return c.Name
+}
