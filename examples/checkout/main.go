@@ -2,7 +2,7 @@
 // then it, then ask it for a payment:
 //
 //	go run ./cmd/clew view &
-//	OTEL_SERVICE_NAME=checkout go run ./examples/checkout &
+//	OTEL_SERVICE_NAME=checkout OTEL_METRICS_EXPORTER=none go run ./examples/checkout &
 //	curl -X POST http://127.0.0.1:8080/pay
 package main
 
