@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"syscall"
 )
 
 // TCP listens on addr, a host:port. Where that port is in use and orFree is
 // set, it takes any free port of the same host; the listener tells which.
 func TCP(addr string, orFree bool) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
-	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
+	if err == nil || !errors.Is(err, errInUse) {
 		return l, err
 	}
 	if !orFree {

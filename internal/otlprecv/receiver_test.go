@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,6 +212,50 @@ func TestCloseCutsOffWhatDoesNotEnd(t *testing.T) {
 	for range 2 {
 		if err := <-answered; err == nil {
 			t.Error("a request cut off was acknowledged")
+		}
+	}
+}
+
+// gate lets requests through one at a time and counts those that are in it.
+type gate struct {
+	inside  atomic.Int32
+	entered chan int32 // how many were inside when one came in
+	release chan struct{}
+}
+
+func (g *gate) Spans(context.Context, []*tracepb.ResourceSpans) error {
+	g.entered <- g.inside.Add(1)
+	<-g.release
+	g.inside.Add(-1)
+	return nil
+}
+
+func TestMaxConcurrent(t *testing.T) {
+	const requests = 6
+	g := &gate{entered: make(chan int32), release: make(chan struct{})}
+	r := start(t, g, Options{MaxConcurrent: 2})
+	answered := make(chan error, requests)
+	body := marshal(t, protobufCodec, request("a"))
+	for range requests {
+		go func() {
+			resp, err := post(t, r, "application/x-protobuf", "", body)
+			if err == nil {
+				err = resp.Body.Close()
+			}
+			answered <- err
+		}()
+	}
+	<-g.entered // one stays inside, so the others have one place to take turns at
+	for range requests - 1 {
+		if inside := <-g.entered; inside > 2 {
+			t.Errorf("%d requests are read at a time, want at most 2", inside)
+		}
+		g.release <- struct{}{}
+	}
+	g.release <- struct{}{}
+	for range requests {
+		if err := <-answered; err != nil {
+			t.Errorf("a request that waited: %v", err)
 		}
 	}
 }

@@ -147,16 +147,16 @@ func renderTree(t *store.Trace, run Run, at place, runs []Run) *tree {
 
 // notesOf says in sentences what is odd about a transaction.
 func notesOf(t *store.Trace, built *calltree.Tree) (notes []string) {
-	add := func(n int, noun, verb string) {
+	add := func(n int, what, why string) {
 		if n > 0 {
-			notes = append(notes, count(int64(n), noun)+" "+verb)
+			notes = append(notes, what+": "+strconv.Itoa(n)+" ("+why+")")
 		}
 	}
-	add(built.Lost, "parent", "named by spans of this trace has not come: not reported yet, sampled away, or reported elsewhere")
-	add(t.Roots-1, "more root", "beside the first: its context did not arrive there")
-	add(built.Cycles, "chain of parents", "led back to itself and was cut")
-	add(t.Duplicates, "span", "came twice; the first is shown")
-	add(t.Dropped, "span", "found no room in the store")
+	add(built.Lost, "parents that have not come", "not reported yet, sampled away, or reported elsewhere")
+	add(t.Roots-1, "roots beside the first", "the context did not arrive there")
+	add(built.Cycles, "circles of parents", "cut where they begin")
+	add(t.Duplicates, "spans that came twice", "the first is shown")
+	add(t.Dropped, "spans left out", "the store has no room for more of one trace")
 	return notes
 }
 

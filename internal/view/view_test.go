@@ -176,7 +176,7 @@ func TestPageTree(t *testing.T) {
 	control := plain(ask(t, h, "/?trace="+traceID(3)).Body.String())
 	lost := ask(t, h, "/?trace="+traceID(3)+"&span="+spanID(99)).Body.String()
 	wantText(t, plain(lost), "1 span named this one as parent")
-	wantText(t, control, "from “without”, shown to compare with: the same load, propagation off", "1 parent named by spans of this trace has not come",
+	wantText(t, control, "from “without”, shown to compare with: the same load, propagation off", "parents that have not come: 1 (not reported yet, sampled away, or reported elsewhere)",
 		"2 lost span 0000000000000063 ∥ 2/2 4.000 4.000 126.000 90 3 POST /book 4.000 0 126.000 90 126.000 server ledger")
 }
 

@@ -1,0 +1,7 @@
+//go:build !windows
+
+package listen
+
+import "syscall"
+
+const errInUse = syscall.EADDRINUSE
