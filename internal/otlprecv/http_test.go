@@ -22,16 +22,13 @@ import (
 
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
-func post(t *testing.T, r *Receiver, contentType, encoding string, body []byte) (*http.Response, error) {
+func post(t *testing.T, r *Receiver, contentType string, body []byte) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.HTTPAddr()+"/v1/traces", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", contentType)
-	if encoding != "" {
-		req.Header.Set("Content-Encoding", encoding)
-	}
 	return client.Do(req)
 }
 
@@ -87,7 +84,7 @@ const jsonRequest = `{"resourceSpans":[{
 func TestHTTPJSON(t *testing.T) {
 	var s sink
 	r := start(t, &s, Options{})
-	resp, err := post(t, r, "application/json; charset=utf-8", "", []byte(jsonRequest))
+	resp, err := post(t, r, "application/json; charset=utf-8", []byte(jsonRequest))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +236,7 @@ func TestHTTPPartialSuccess(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := sink{err: tt.sink}
 			r := start(t, &s, Options{})
-			resp, err := post(t, r, "application/json", "", []byte(tt.body))
+			resp, err := post(t, r, "application/json", []byte(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}

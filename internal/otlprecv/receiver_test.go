@@ -6,7 +6,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -196,7 +195,7 @@ func TestCloseCutsOffWhatDoesNotEnd(t *testing.T) {
 		answered <- err
 	}()
 	go func() {
-		resp, err := post(t, r, "application/x-protobuf", "", marshal(t, protobufCodec, request("http")))
+		resp, err := post(t, r, "application/x-protobuf", marshal(t, protobufCodec, request("http")))
 		if err == nil {
 			_ = resp.Body.Close()
 		}
@@ -216,39 +215,36 @@ func TestCloseCutsOffWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
-// gate lets requests through one at a time and counts those that are in it.
-type gate struct {
-	inside  atomic.Int32
-	entered chan int32 // how many were inside when one came in
-	release chan struct{}
-}
+// gate holds every request until it is let out.
+type gate struct{ entered, release chan struct{} }
 
-func (g *gate) Spans(context.Context, []*tracepb.ResourceSpans) error {
-	g.entered <- g.inside.Add(1)
+func (g gate) Spans(context.Context, []*tracepb.ResourceSpans) error {
+	g.entered <- struct{}{}
 	<-g.release
-	g.inside.Add(-1)
 	return nil
 }
 
 func TestMaxConcurrent(t *testing.T) {
 	const requests = 6
-	g := &gate{entered: make(chan int32), release: make(chan struct{})}
+	g := gate{entered: make(chan struct{}), release: make(chan struct{})}
 	r := start(t, g, Options{MaxConcurrent: 2})
-	answered := make(chan error, requests)
 	body := marshal(t, protobufCodec, request("a"))
+	answered := make(chan error, requests)
 	for range requests {
 		go func() {
-			resp, err := post(t, r, "application/x-protobuf", "", body)
+			resp, err := post(t, r, "application/x-protobuf", body)
 			if err == nil {
 				err = resp.Body.Close()
 			}
 			answered <- err
 		}()
 	}
-	<-g.entered // one stays inside, so the others have one place to take turns at
+	// Two are inside, and then always one goes and one comes.
+	<-g.entered
 	for range requests - 1 {
-		if inside := <-g.entered; inside > 2 {
-			t.Errorf("%d requests are read at a time, want at most 2", inside)
+		<-g.entered
+		if inside := len(r.slots); inside != 2 || cap(r.slots) != 2 {
+			t.Errorf("%d requests are read at a time of %d, want 2 of 2", inside, cap(r.slots))
 		}
 		g.release <- struct{}{}
 	}
@@ -257,5 +253,8 @@ func TestMaxConcurrent(t *testing.T) {
 		if err := <-answered; err != nil {
 			t.Errorf("a request that waited: %v", err)
 		}
+	}
+	if left := len(r.slots); left != 0 {
+		t.Errorf("%d places are still taken", left)
 	}
 }
