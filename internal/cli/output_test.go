@@ -15,11 +15,14 @@ import (
 	"github.com/clewhq/clew/internal/cli"
 )
 
-var pprof = cli.Format{Name: "pprof", Suffixes: []string{".pb.gz"}}
+var (
+	pprof      = cli.Format{Name: "pprof", Suffixes: []string{".pb.gz"}}
+	speedscope = cli.Format{Name: "speedscope", Suffixes: []string{".speedscope.json"}}
+)
 
 // writer is a program that writes the name of the format it was asked for.
 func writer(c *cobra.Command, s cli.Streams) {
-	o := cli.OutputFlags(c, cli.Text, cli.JSON, cli.Markdown, cli.HTML, pprof)
+	o := cli.OutputFlags(c, cli.Text, speedscope, cli.JSON, cli.Markdown, cli.HTML, pprof)
 	c.RunE = func(*cobra.Command, []string) error {
 		return o.Write(s, func(w io.Writer, f cli.Format) error {
 			if f.Name != o.Format().Name {
@@ -44,6 +47,8 @@ func TestOutputFormat(t *testing.T) {
 		{"suffix", "-o $DIR/a.md", "markdown"},
 		{"second suffix", "-o $DIR/a.htm", "html"},
 		{"double suffix", "-o $DIR/a.pb.gz", "pprof"},
+		{"longest suffix", "-o $DIR/a.speedscope.json", "speedscope"},
+		{"part of it", "-o $DIR/a.json", "json"},
 		{"no suffix", "-o $DIR/report", "text"},
 		{"format over suffix", "-o $DIR/a.json --format text", "text"},
 	}
@@ -76,8 +81,8 @@ func TestOutputMisuse(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := []struct{ name, args, want string }{
-		{"unknown format", "--format yaml", "--format yaml: this command writes text, json, markdown, html, pprof"},
-		{"unknown suffix", "-o $DIR/a.yaml", "no format of this command has the suffix .yaml; add --format text|json|markdown|html|pprof"},
+		{"unknown format", "--format yaml", "--format yaml: this command writes text, speedscope, json, markdown, html, pprof"},
+		{"unknown suffix", "-o $DIR/a.yaml", "no format of this command has the suffix .yaml; add --format text|speedscope|json|markdown|html|pprof"},
 		{"no directory", "-o $DIR/no/a.txt", "no such file or directory"},
 		{"a file for a directory", "-o $DIR/file/a.txt", "file is not a directory"},
 		{"empty", "--output=", "the file's name is empty"},
