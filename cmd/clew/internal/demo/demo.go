@@ -136,7 +136,9 @@ func (d *Demo) Run(ctx context.Context) (*Report, error) {
 	if err := fleet.stop(); err != nil {
 		return nil, err
 	}
-	return e.report(context.WithoutCancel(ctx), ctx.Err() != nil), nil
+	report := e.report(context.WithoutCancel(ctx), ctx.Err() != nil)
+	d.opts.Story.judged()
+	return report, nil
 }
 
 // runShop starts the shop, sends it payments for a time, ends it, and judges the spans that came.

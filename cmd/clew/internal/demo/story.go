@@ -67,6 +67,9 @@ func (s *Story) ran(n int) {
 	s.say("          %s %d payments ", bar(s.last, s.last), n)
 }
 
+// judged tells that all is done but to read the report.
+func (s *Story) judged() { s.say("") }
+
 // bar draws how much of a time has gone.
 func bar(gone, of time.Duration) string {
 	const width = 30

@@ -65,7 +65,7 @@ var errNoStart = errors.New("redis-server did not start")
 func runRedis(ctx context.Context, path, password string, out *bufio.Writer, log io.Writer) error {
 	dir, err := os.MkdirTemp("", "clew-demo-redis-")
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoStart, err)
 	}
 	defer os.RemoveAll(dir)
 	addr, err := freeAddr()

@@ -78,3 +78,18 @@ func TestRedisServerThatFails(t *testing.T) {
 		t.Errorf("stop: %v", err)
 	}
 }
+
+// Nor does one that finds no place for its directory.
+func TestRedisServerWithoutTemp(t *testing.T) {
+	peertest.Need(t, "redis")
+	t.Setenv(RedisPassword, "secret")
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	s := serve(t, Config{Name: Redis})
+	if !strings.HasPrefix(s.Note, "built-in: ") || !strings.HasSuffix(s.Note, " did not start") {
+		t.Errorf("note %q", s.Note)
+	}
+	wantRedis(t, s.Addr)
+	if err := s.stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
