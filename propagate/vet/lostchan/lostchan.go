@@ -22,7 +22,8 @@ const doc = `find work sent over a channel without the context at hand
 The goroutine that receives from a channel has no context of the one that sends.
 A function sent is reported if it does something a trace would show, a struct if
 it is an item of work (it holds a func or a channel for the answer, or is called
-a job or task) and has no context inside:
+a job or task) and has no context inside. A channel made under the context is the
+request's own, and not looked at:
 
 	jobs <- func() { index(context.Background(), doc) }
 	queue <- job{doc: d, done: done}
@@ -52,7 +53,7 @@ func run(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		ctx, ok := info.At(file, send.Pos())
-		if !ok {
+		if !ok || within(pass, send.Chan, ctx) {
 			continue
 		}
 		if athand.IsFunc(t) {
@@ -72,6 +73,17 @@ func run(pass *analysis.Pass) (any, error) {
 		}
 	}
 	return nil, nil
+}
+
+// within reports whether the channel was made under the context, so that those
+// who receive from it are the request's own: they have been given it, or inherit.
+func within(pass *analysis.Pass, channel ast.Expr, ctx athand.Context) bool {
+	id, ok := ast.Unparen(channel).(*ast.Ident)
+	if !ok {
+		return false
+	}
+	v, ok := pass.TypesInfo.ObjectOf(id).(*types.Var)
+	return ok && v.Kind() == types.LocalVar && v.Pos() > ctx.Pos
 }
 
 // madeHere reports whether the item was made by the code that sends it. A thing

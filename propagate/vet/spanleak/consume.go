@@ -47,6 +47,7 @@ func (c *checker) exportFacts() {
 				if fn, ok := c.pass.TypesInfo.Defs[d.Name].(*types.Func); ok {
 					c.exportSource(fn, d)
 					c.exportBorrows(fn, d)
+					c.exportAdopts(fn, d)
 				}
 			}
 		}

@@ -165,7 +165,10 @@ func (o *owner) settles(n ast.Node) bool {
 	if o.start.span != nil && o.c.consumes(n, o.start.span) {
 		return true
 	}
-	return o.start.ctx != nil && !o.ends && o.handsContext(n)
+	if o.start.ctx == nil || o.ends {
+		return false
+	}
+	return o.handsContext(n) || o.start.span == nil && o.adopted(n)
 }
 
 // overwrites reports whether n gives the span's variable another value.

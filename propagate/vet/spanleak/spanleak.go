@@ -30,7 +30,8 @@ A span that is never ended is never exported, and its children hang in the air:
 A span that is returned, stored, sent, passed to a function that does more than
 write to it, or used by a function literal that ends it, is somebody else's to end
 and no finding. So is one whose context is returned or stored by a function that
-itself never ends it, as the hooks of database drivers do.
+itself never ends it, as the hooks of database drivers do, and one that is thrown
+away while its context goes to a function that takes the span out of it.
 
 The fix inserts "defer span.End()" where the function neither ends the span
 anywhere nor starts it in a loop.`
@@ -43,7 +44,7 @@ var Analyzer = &analysis.Analyzer{
 	Doc:       doc,
 	URL:       mend.URL,
 	Requires:  []*analysis.Analyzer{inspect.Analyzer, ctrlflow.Analyzer},
-	FactTypes: []analysis.Fact{(*Source)(nil), (*Borrows)(nil)},
+	FactTypes: []analysis.Fact{(*Source)(nil), (*Borrows)(nil), (*Adopts)(nil)},
 	Run:       run,
 }
 

@@ -10,8 +10,9 @@ import (
 
 // A Context is a context a place in the code could use.
 type Context struct {
-	Expr   string // how to write it: "ctx", or "r.Context()" for a request
-	Stable bool   // it means the same at the place asked about: no closure captures a variable that is assigned again
+	Pos    token.Pos // of its variable
+	Expr   string    // how to write it: "ctx", or "r.Context()" for a request
+	Stable bool      // it means the same at the place asked about: no closure captures a variable that is assigned again
 }
 
 // A Finder looks contexts up in one package.
@@ -103,7 +104,7 @@ func (f *Finder) pick(s, inner *types.Scope, pos token.Pos) *types.Var {
 }
 
 func (f *Finder) describe(v *types.Var, file *ast.File, pos token.Pos) Context {
-	c := Context{Expr: v.Name(), Stable: f.stable(v) || !captured(v, file, pos)}
+	c := Context{Pos: v.Pos(), Expr: v.Name(), Stable: f.stable(v) || !captured(v, file, pos)}
 	if IsRequest(v.Type()) {
 		c.Expr += ".Context()"
 	}

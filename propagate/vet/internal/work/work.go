@@ -97,6 +97,9 @@ func (i *Info) exportRoots() {
 	}
 }
 
+// lifecycle is how functions are called that begin and end components.
+var lifecycle = regexp.MustCompile(`^(?i:new|open|init|main|start|run|serve|close|shutdown|stop)([^a-z]|$)`)
+
 // mayRoot excludes the functions whose Background() is no request's business:
 // those that are given a context and choose not to use it, endless loops,
 // constructors and clean-up.
@@ -106,12 +109,7 @@ func (i *Info) mayRoot(fn *types.Func, d *ast.FuncDecl) bool {
 			return false
 		}
 	}
-	for _, prefix := range [...]string{"Close", "Shutdown", "Stop", "New", "Open", "main", "init", "close", "shutdown", "stop", "new"} {
-		if strings.HasPrefix(fn.Name(), prefix) {
-			return false
-		}
-	}
-	return !i.Endless(d.Body) && !i.Uses(d.Body)
+	return !lifecycle.MatchString(fn.Name()) && !i.Endless(d.Body) && !i.Uses(d.Body)
 }
 
 // Decl is the body of a function of the package under analysis, or nil.
@@ -159,6 +157,7 @@ func (i *Info) Sites(body ast.Node) iter.Seq[Site] {
 var (
 	logs    = regexp.MustCompile(`^(Print|Debug|Info|Warn|Warning|Error|Fatal|Panic|Log|Trace)(f|ln|w|Attrs|Context|Ctx|fContext)?$`)
 	loggers = regexp.MustCompile(`(?i)log`)
+	logFunc = regexp.MustCompile(`(^log|Log)([A-Z]|f?$)`) // a function of one's own, such as logOnceIf
 )
 
 // passive reports whether call is one in which Background() loses nothing: a
@@ -169,6 +168,9 @@ func (i *Info) passive(call *ast.CallExpr) bool {
 		return true
 	case athand.PropagatePath:
 		return name == "Background"
+	}
+	if fn := typeutil.StaticCallee(i.pass.TypesInfo, call); fn != nil && logFunc.MatchString(fn.Name()) {
+		return true
 	}
 	sel, ok := call.Fun.(*ast.SelectorExpr)
 	return ok && logs.MatchString(sel.Sel.Name) && loggers.MatchString(types.ExprString(sel.X)+typeName(i.pass.TypesInfo.TypeOf(sel.X)))

@@ -41,3 +41,16 @@ func send(ctx context.Context, funcs chan func(), reqs chan request, jobs chan *
 func putBack(ctx context.Context, idle chan *conn, c *conn) { idle <- c }
 
 func noContext(reqs chan request) { reqs <- request{} }
+
+func own(ctx context.Context) {
+	reqs := make(chan request)
+	go func() { <-reqs }()
+	reqs <- request{key: "a"}
+}
+
+func subscribe(on func(func(ctx context.Context))) {
+	reqs := make(chan request)
+	on(func(ctx context.Context) {
+		reqs <- request{key: "a"} // want `work item is sent without ctx`
+	})
+}

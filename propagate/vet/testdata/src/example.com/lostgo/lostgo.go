@@ -54,9 +54,12 @@ func indirect(ctx context.Context) {
 		refresh() // want `goroutine drops ctx: it calls refresh, which calls context.Background\(\)`
 	}()
 	go daemon()
+	go startSweep()
 }
 
 func refresh() { audit(context.Background(), "refresh") }
+
+func startSweep() { audit(context.Background(), "sweep") }
 
 func daemon() {
 	for {
@@ -118,8 +121,11 @@ func logs(ctx context.Context, l *log.Logger) {
 		slog.InfoContext(context.Background(), "done")
 		slog.Info("done")
 		l.Println("done")
+		logOnce(context.Background(), "done")
 	}()
 }
+
+func logOnce(ctx context.Context, what string) {}
 
 func nothingAtHand() {
 	go audit(context.Background(), "a")

@@ -190,4 +190,13 @@ func withError(ctx context.Context) error {
 	return charge(ctx)
 }
 
+type watcher interface{ watch(ctx context.Context) }
+
+func adopted(ctx context.Context, w watcher) {
+	c, _ := tracer.Start(ctx, "a")
+	w.watch(c)
+	c, _ = tracer.Start(ctx, "b")
+	tracing.Release(c)
+}
+
 func current(ctx context.Context) { tracing.Current(ctx).SetName("x") }

@@ -21,4 +21,16 @@ func Fail(span trace.Span, err error) { // want Fail:`borrows \[0\]`
 
 func Finish(span trace.Span) { span.End() }
 
-func Current(ctx context.Context) trace.Span { return trace.SpanFromContext(ctx) }
+func Current(ctx context.Context) trace.Span { // want Current:`adopts the context's span`
+	return trace.SpanFromContext(ctx)
+}
+
+func Release(ctx context.Context) { // want Release:`adopts the context's span`
+	span := trace.SpanFromContext(ctx)
+	span.End()
+}
+
+func Name(ctx context.Context, name string) {
+	span := trace.SpanFromContext(ctx)
+	span.SetName(name)
+}
