@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/clewhq/clew/heapdiff/internal/hprof"
@@ -79,8 +80,16 @@ var formats = []format{
 }
 
 // Read reads the snapshot at source: a file, "-" for standard input, or an
-// http(s) URL; plain, gzip or zstd. The format is recognised by content.
+// http(s) URL; plain, gzip or zstd. The format is recognised by content. The
+// source "pid:N" takes a snapshot of the running process, see [Snap].
 func Read(ctx context.Context, source string, o Options) (*Snapshot, error) {
+	if n, ok := strings.CutPrefix(source, "pid:"); ok {
+		pid, err := strconv.Atoi(n)
+		if err != nil || pid < 1 {
+			return nil, fmt.Errorf("read %s: want pid: and the number of a process", source)
+		}
+		return Snap(ctx, pid, SnapOptions{Options: o})
+	}
 	in, err := input.Open(ctx, source, input.Options{TempDir: o.TempDir, Stdin: o.Stdin})
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", input.Redact(source), err)

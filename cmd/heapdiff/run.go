@@ -27,6 +27,7 @@ format is recognised by content:
 
   hprof          heap dumps of HotSpot, GraalVM and Android
   .hds           summaries that heapdiff itself has written
+  pid:N          a running JVM, of which a snapshot is taken
 
 The exit status is 1 when a gate set with --fail-on is met.`,
 		Example: `  heapdiff monday.hprof tuesday.hprof wednesday.hprof
@@ -44,6 +45,6 @@ The exit status is 1 when a gate set with --fail-on is met.`,
 		}
 		return compare.RunE(c, args)
 	}
-	root.AddCommand(compare, showCommand(s), topCommand(s), pathsCommand(s))
+	root.AddCommand(compare, showCommand(s), topCommand(s), pathsCommand(s), snapCommand(s))
 	return root
 }

@@ -1,0 +1,257 @@
+package heapdiff
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clewhq/clew/heapdiff/internal/attach"
+	"github.com/clewhq/clew/heapdiff/internal/genmap"
+	"github.com/clewhq/clew/heapdiff/internal/hsperf"
+)
+
+// SnapOptions say how to take a snapshot of a running JVM.
+type SnapOptions struct {
+	// Options are for the reading of the dump; Maps is ignored.
+	Options
+	// Keep is the file that the dump goes to; its map goes to MapBeside(Keep).
+	// With an empty Keep no file is left.
+	Keep string
+	// Dir is where the JVM writes its dump, as the JVM names it; empty is /tmp.
+	// It needs room for the whole heap.
+	Dir string
+	// Tries is how often a dump is taken that no collection comes between; 0 is 3.
+	Tries int
+}
+
+// commandTimeout is for the commands that only print. A JVM that is out of
+// memory, or at a safepoint that does not come, would never answer.
+const commandTimeout = 30 * time.Second
+
+// Snap takes a snapshot of the HotSpot JVM with this pid: its generation map, a
+// dump with the garbage in it and without a collection before it, and the map
+// again. When a collection ran in between, the snapshot is taken again; in the end
+// it is refused with ErrInconsistent, or goes on by Options.AllowApproximate.
+//
+// It stops the JVM for as long as the dump takes. Linux only.
+func Snap(ctx context.Context, pid int, o SnapOptions) (*Snapshot, error) {
+	vm, err := attach.Open(ctx, pid)
+	if err != nil {
+		return nil, fmt.Errorf("take a snapshot of pid %d: %w", pid, err)
+	}
+	if o.Tries == 0 {
+		o.Tries = 3
+	}
+	if o.Dir == "" {
+		o.Dir = "/tmp"
+	}
+	for try := 1; ; try++ {
+		s, err := snapOnce(ctx, vm, o, try == o.Tries)
+		if errors.Is(err, ErrInconsistent) && try < o.Tries {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("take a snapshot of pid %d: %w", pid, err)
+		}
+		s.Source = fmt.Sprintf("pid:%d", pid)
+		return s, nil
+	}
+}
+
+// snapOnce takes one dump between two maps. Only the last one may be approximate.
+func snapOnce(ctx context.Context, vm *attach.VM, o SnapOptions, last bool) (_ *Snapshot, err error) {
+	before, why := layout(ctx, vm)
+	name, err := dumpName(o.Dir, vm)
+	if err != nil {
+		return nil, err
+	}
+	dump := filepath.Join(vm.Root(), name) // as this process sees it
+	defer func() {
+		if rm := os.Remove(dump); rm != nil && !errors.Is(rm, os.ErrNotExist) && err == nil {
+			err = rm
+		}
+	}()
+	if err := heapDump(ctx, vm, name); err != nil {
+		return nil, err
+	}
+	var after string
+	if why == nil {
+		if after, why = layout(ctx, vm); why != nil {
+			return nil, fmt.Errorf("the layout of the heap after the dump: %w", why)
+		}
+	}
+	o.AllowApproximate = o.AllowApproximate && last
+	return readDump(ctx, dump, before, after, why, o)
+}
+
+// readDump reads a dump with its maps, and keeps both if the user wants them.
+func readDump(ctx context.Context, dump, before, after string, why error, o SnapOptions) (*Snapshot, error) {
+	o.Maps = nil
+	var text string
+	if why == nil {
+		text = genmap.Mark + " before the dump\n" + before + genmap.Mark + " after the dump\n" + after
+		file, remove, err := tempFile(o.TempDir, text)
+		if err != nil {
+			return nil, err
+		}
+		defer remove()
+		o.Maps = []string{file}
+	}
+	s, err := Read(ctx, dump, o.Options)
+	if err != nil {
+		return nil, err
+	}
+	if why != nil && !errors.Is(why, genmap.ErrNoGenerations) {
+		s.Warnings = append(s.Warnings, "the JVM does not tell the layout of its heap: "+why.Error())
+	}
+	if o.Keep == "" {
+		return s, nil
+	}
+	return s, keep(dump, o.Keep, text)
+}
+
+// layout asks for what tells the generations: the heap's regions and how often
+// collectors ran. Of VM.info only the heap block is kept, for the rest holds
+// environment variables, and of the counters those of collectors.
+func layout(ctx context.Context, vm *attach.VM) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, commandTimeout, errors.New("the JVM does not answer; it may be out of memory or stopped"))
+	defer cancel()
+	var out strings.Builder
+	if err := counters(vm, &out); err != nil {
+		return "", err
+	}
+	var refused *attach.CommandError
+	info, err := jcmd(ctx, vm, "VM.info")
+	if errors.As(err, &refused) { // JDK 8 does not know it
+		info, err = jcmd(ctx, vm, "GC.heap_info")
+	}
+	if err != nil {
+		return "", err
+	}
+	out.WriteString(genmap.Block(info))
+	if _, err := genmap.Parse(out.String()); err != nil && !errors.Is(err, genmap.ErrNoGenerations) {
+		return "", err
+	}
+	return out.String(), nil
+}
+
+// counters writes how often collectors ran, in the words of jcmd PerfCounter.print.
+// A JVM that shares no counters is judged by its map alone.
+func counters(vm *attach.VM, out *strings.Builder) error {
+	file, err := hsperf.File(vm.Root(), vm.NamespacePID())
+	if errors.Is(err, hsperf.ErrNoCounters) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("the JVM's counters: %w", err)
+	}
+	runs, err := hsperf.Collections(b)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(runs)) {
+		number, name, _ := strings.Cut(name, " ")
+		fmt.Fprintf(out, "sun.gc.collector.%s.invocations=%d\nsun.gc.collector.%s.name=\"%s\"\n", number, runs[strings.TrimSpace(number+" "+name)], number, name)
+	}
+	return nil
+}
+
+func jcmd(ctx context.Context, vm *attach.VM, command string) (string, error) {
+	r, err := vm.Jcmd(ctx, command)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = r.Close() }() // it was read to its end, or the error says so
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return "", fmt.Errorf("read the answer to %s: %w", command, err)
+	}
+	return string(b), nil
+}
+
+// heapDump makes the JVM write its heap, garbage too, which takes no collection.
+func heapDump(ctx context.Context, vm *attach.VM, name string) error {
+	answer, err := jcmd(ctx, vm, "GC.heap_dump -all "+name)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(answer, "Heap dump file created") {
+		return fmt.Errorf("the JVM could not write its heap to %s: %s (--dump-dir chooses another place)", name, strings.TrimSpace(answer))
+	}
+	return nil
+}
+
+// dumpName is a name in dir that nobody else guesses: the JVM would follow a link
+// that lies there.
+func dumpName(dir string, vm *attach.VM) (string, error) {
+	if strings.ContainsAny(dir, " \t\n\"'") {
+		return "", fmt.Errorf("the directory %q for the dump has a blank or a quote in its name, which the JVM's commands do not take", dir)
+	}
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, fmt.Sprintf("heapdiff-%d-%s.hprof", vm.NamespacePID(), hex.EncodeToString(b[:]))), nil
+}
+
+func tempFile(dir, text string) (string, func(), error) {
+	f, err := os.CreateTemp(dir, "heapdiff-*.map.txt")
+	if err != nil {
+		return "", nil, err
+	}
+	_, err = f.WriteString(text)
+	remove := func() { _ = os.Remove(f.Name()) } // in the temporary directory nobody misses it
+	if err := errors.Join(err, f.Close()); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return f.Name(), remove, nil
+}
+
+// keep copies the dump and its map to where the user wants them, each whole or
+// not at all.
+func keep(dump, to, mapText string) error {
+	if mapText != "" {
+		if err := whole(MapBeside(to), strings.NewReader(mapText)); err != nil {
+			return err
+		}
+	}
+	f, err := os.Open(dump)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // read only
+	if err := whole(to, f); err != nil {
+		_ = os.Remove(MapBeside(to)) // a map without its dump
+		return err
+	}
+	return nil
+}
+
+func whole(path string, r io.Reader) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".heapdiff-*")
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

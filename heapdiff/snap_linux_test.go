@@ -1,0 +1,104 @@
+package heapdiff
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/clewhq/clew/heapdiff/internal/attach"
+	"github.com/clewhq/clew/internal/peertest"
+)
+
+// startJVM runs a JVM that waits for the end of its input.
+func startJVM(t *testing.T, flags ...string) (pid int) {
+	t.Helper()
+	java := peertest.Need(t, "java")
+	cmd := exec.Command(java, append(flags, "-Xmx64m", "internal/attach/testdata/Sleeper.java")...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the JVM: %v", err)
+		}
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "up\n" {
+		t.Fatalf("the JVM says %q, %v", line, err)
+	}
+	return cmd.Process.Pid
+}
+
+func TestSnap(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts JVMs")
+	}
+	for _, collector := range []string{"Serial", "G1"} {
+		t.Run(collector, func(t *testing.T) {
+			pid := startJVM(t, "-XX:+Use"+collector+"GC")
+			dir := t.TempDir()
+			keep := filepath.Join(dir, "x.hprof")
+			s, err := Snap(context.Background(), pid, SnapOptions{Keep: keep, Dir: dir, Options: Options{Shallow: true}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Generations != GenerationsExact || s.Collector != collector || s.Objects < 1000 || len(s.Warnings) > 0 {
+				t.Errorf("got %s, %s, %d objects, %q", s.Generations, s.Collector, s.Objects, s.Warnings)
+			}
+			again := mustRead(t, keep, Options{})
+			if again.Generations != GenerationsExact || again.Objects != s.Objects {
+				t.Errorf("the dump that was kept: %s, %d objects, want %d", again.Generations, again.Objects, s.Objects)
+			}
+			mapText, err := os.ReadFile(MapBeside(keep))
+			if err != nil || strings.Contains(string(mapText), "PATH=") || strings.Contains(string(mapText), "Sleeper") {
+				t.Errorf("the map that was kept holds more than the heap: %v\n%s", err, mapText)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+				t.Errorf("left in the directory: %v, %v", left, err)
+			}
+			whole, err := Read(context.Background(), fmt.Sprintf("pid:%d", pid), Options{})
+			if err != nil || !whole.Reached || whole.LiveObjects == 0 {
+				t.Errorf("read by pid: %v", err)
+			}
+		})
+	}
+}
+
+func TestSnapRefuses(t *testing.T) {
+	if _, err := Snap(context.Background(), os.Getpid(), SnapOptions{}); !errors.Is(err, attach.ErrNotHotSpot) {
+		t.Errorf("this process: got %v", err)
+	}
+	if _, err := Read(context.Background(), "pid:x", Options{}); err == nil || !strings.Contains(err.Error(), "number of a process") {
+		t.Errorf("pid:x: got %v", err)
+	}
+	if testing.Short() {
+		t.Skip("starts a JVM")
+	}
+	pid := startJVM(t)
+	dir := t.TempDir()
+	if _, err := Snap(context.Background(), pid, SnapOptions{Dir: filepath.Join(dir, "none")}); err == nil || !strings.Contains(err.Error(), "--dump-dir") {
+		t.Errorf("a directory that is not there: got %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Snap(ctx, pid, SnapOptions{Dir: dir}); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: got %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left in the directory: %v, %v", left, err)
+	}
+}
