@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.opentelemetry.io/otel"
@@ -151,5 +152,49 @@ func TestWithoutAnything(t *testing.T) {
 	url, c := serve(t, trace.Handler(mux(), nil, trace.WithTracerProvider(nil), trace.WithMeterProvider(nil), trace.WithPropagator(nil)))
 	if got := get(t, c, url+"/items/7"); got != "7" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// endCounter is a provider whose only span counts how often it is ended.
+type endCounter struct {
+	tracenoop.TracerProvider
+	n *atomic.Int32
+}
+
+func (c endCounter) Tracer(string, ...oteltrace.TracerOption) oteltrace.Tracer {
+	return endCounterTracer{n: c.n}
+}
+
+type endCounterTracer struct {
+	tracenoop.Tracer
+	n *atomic.Int32
+}
+
+func (c endCounterTracer) Start(ctx context.Context, _ string, _ ...oteltrace.SpanStartOption) (context.Context, oteltrace.Span) {
+	return ctx, endCounterSpan{n: c.n}
+}
+
+type endCounterSpan struct {
+	badSpan
+	n *atomic.Int32
+}
+
+func (s endCounterSpan) End(...oteltrace.SpanEndOption) { s.n.Add(1) }
+
+// The provider's span is ended once, whatever it would make of a second time.
+func TestEndReachesTheProviderOnce(t *testing.T) {
+	var n atomic.Int32
+	otel.SetTracerProvider(tracenoop.NewTracerProvider())
+	otel.SetTracerProvider(endCounter{n: &n})
+	defer otel.SetTracerProvider(tracenoop.NewTracerProvider())
+	_, s := trace.Start(bg, "a")
+	var done sync.WaitGroup
+	for range 4 {
+		done.Go(func() { s.End() })
+	}
+	done.Wait()
+	s.End()
+	if got := n.Load(); got != 1 {
+		t.Errorf("ended %d times", got)
 	}
 }

@@ -82,9 +82,6 @@ func outerOf(ctx context.Context, sp oteltrace.Span) propagate.Ref {
 	if s, ok := sp.(*span); ok {
 		return s.ref
 	}
-	if sp.SpanContext().IsRemote() {
-		return propagate.Ref{}
-	}
 	if r := propagate.FromContext(ctx); sp.IsRecording() || r.Ended() {
 		return r
 	}
