@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // running runs l on a goroutine of its own; stop closes it and waits.
@@ -356,6 +357,49 @@ func TestLoopBlockedKeepsLatest(t *testing.T) {
 	got := l.Blocked()
 	if len(got) != keepBlocked || !got[keepBlocked-1].Span.Equal(last.SpanContext()) {
 		t.Errorf("%d kept", len(got))
+	}
+}
+
+// TestLoopBlockedInStep blocks in a step of a continuation, within a task that
+// has no context of its own, as the readiness of a socket has none.
+func TestLoopBlockedInStep(t *testing.T) {
+	needAmbient(t)
+	caught := make(chan Blocked)
+	l := NewLoop(LoopConfig{BlockedAfter: time.Millisecond, OnBlocked: func(b Blocked) { caught <- b }})
+	stop := running(t, l)
+	rec := newRecorder()
+	ctx, _ := rec.request()
+	c := Suspend(ctx, "operation")
+	step := make(chan oteltrace.SpanContext, 1)
+	release := make(chan Blocked)
+	if err := l.Submit(Detach(bg), func(context.Context) {
+		s := c.Resume("step")
+		step <- FromContext(s.Context()).SpanContext()
+		blockTheLoop(release)
+		s.End()
+		c.Done(nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b := <-caught
+	release <- b
+	stop()
+	if expect := <-step; b.Span.SpanID() != expect.SpanID() || b.Span.TraceID() != expect.TraceID() {
+		t.Errorf("blocked by span %v, want %v", b.Span.SpanID(), expect.SpanID())
+	}
+}
+
+func TestSpanOf(t *testing.T) {
+	const trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	for labels, valid := range map[string]bool{
+		`1 @ 0x1\n# labels: {"a":"b", "span_id":"` + span + `", "trace_id":"` + trace + `"}`: true,
+		`1 @ 0x1\n# labels: {"span_id":"` + span + `"}`:                                      false,
+		`1 @ 0x1\n# labels: {"span_id":"x", "trace_id":"` + trace + `"}`:                     false,
+		"": false,
+	} {
+		if sc := spanOf(labels); sc.IsValid() != valid || valid && (sc.TraceID().String() != trace || sc.SpanID().String() != span) {
+			t.Errorf("%s: got %v", labels, sc)
+		}
 	}
 }
 

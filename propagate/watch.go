@@ -17,7 +17,9 @@ import (
 
 // Blocked describes a task that kept an event loop from its other tasks.
 type Blocked struct {
-	// Span is the task's, invalid if it was submitted without a context.
+	// Span is the one the task was in when it was caught, if it is known from
+	// the goroutine's labels, else the one it was submitted under. It is
+	// invalid if there is neither.
 	Span oteltrace.SpanContext
 	// Running is how long the task had been running when it was caught.
 	Running time.Duration
@@ -98,9 +100,12 @@ func (l *Loop) look(limit time.Duration, lastStack *time.Duration) {
 	b := Blocked{Span: t.ref.SpanContext()}
 	if *lastStack == 0 || now()-*lastStack >= stackInterval {
 		*lastStack = now()
-		b.Stack = stackOf(l.label)
-		if l.watch.task.Load() != t {
-			b.Stack = "" // perhaps another task's
+		// A task that moved on leaves a stack that is perhaps another's.
+		if stack, span := caught(l.label); l.watch.task.Load() == t {
+			b.Stack = stack
+			if span.IsValid() {
+				b.Span = span
+			}
 		}
 	}
 	b.Running = now() - t.since
@@ -142,21 +147,37 @@ func relabelled(ctx, labels context.Context) context.Context {
 	return pprof.WithLabels(ctx, pprof.Labels(loopLabelKey, v))
 }
 
-// stackOf finds the goroutine of the loop with this label in a goroutine
-// profile, which unlike [runtime.Stack] of all goroutines hardly stops them.
-func stackOf(label string) string {
+// caught finds the goroutine of the loop with this label in a goroutine
+// profile, which unlike [runtime.Stack] of all goroutines hardly stops them,
+// and returns where it is and in which span.
+func caught(label string) (stack string, span oteltrace.SpanContext) {
 	var profile bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
-		return ""
+		return "", span
 	}
 	want := fmt.Sprintf("%q:%q", loopLabelKey, label)
 	for block := range strings.SplitSeq(profile.String(), "\n\n") {
 		head, frames, ok := strings.Cut(block, "\n#\t")
 		if ok && strings.Contains(head, want) && strings.Contains(frames, "propagate.(*Loop).run") {
-			return framesOf(frames)
+			return framesOf(frames), spanOf(head)
 		}
 	}
-	return ""
+	return "", span
+}
+
+// spanOf reads the labels of a goroutine in a profile, {"key":"value", …}.
+func spanOf(labels string) oteltrace.SpanContext {
+	value := func(key string) string {
+		_, rest, _ := strings.Cut(labels, strconv.Quote(key)+":\"")
+		v, _, _ := strings.Cut(rest, "\"")
+		return v
+	}
+	trace, err1 := oteltrace.TraceIDFromHex(value("trace_id"))
+	span, err2 := oteltrace.SpanIDFromHex(value("span_id"))
+	if err1 != nil || err2 != nil {
+		return oteltrace.SpanContext{}
+	}
+	return oteltrace.NewSpanContext(oteltrace.SpanContextConfig{TraceID: trace, SpanID: span, TraceFlags: oteltrace.FlagsSampled})
 }
 
 // framesOf turns the lines "0xPC function+0xOFFSET file:line" of a profile
