@@ -220,3 +220,17 @@ func TestGroup(t *testing.T) {
 		t.Errorf("%d calls are left behind", len(g.calls))
 	}
 }
+
+func TestNewItem(t *testing.T) {
+	needAmbient(t)
+	r := newRef()
+	scope := r.Enter()
+	item := NewItem("v")
+	scope.Leave()
+	item.Do(bg, func(ctx context.Context, v string) {
+		want(t, "what the sender worked for", FromContext(ctx), r)
+		if v != "v" {
+			t.Errorf("value %q", v)
+		}
+	})
+}
