@@ -13,8 +13,11 @@ import (
 	"github.com/clewhq/clew/internal/cli"
 )
 
-// summary is the format of .hds files.
-var summary = cli.Format{Name: "summary", Suffixes: []string{".hds"}}
+// The formats beside those of every program: summaries, and profiles for pprof.
+var (
+	summary = cli.Format{Name: "summary", Suffixes: []string{".hds"}}
+	pprof   = cli.Format{Name: "pprof", Suffixes: []string{".pb.gz"}}
+)
 
 // job is one run of a verb that reads snapshots and reports on them.
 type job struct {
@@ -43,7 +46,7 @@ hang on and the fields on the way, never by address.
 From three snapshots on it tells what grows steadily from what grew and stopped.`,
 		Args: atLeastOne,
 	}
-	j.flags(c, 15, cli.Text, cli.JSON)
+	j.flags(c, 15, cli.Text, cli.JSON, cli.Markdown, cli.HTML, pprof)
 	c.Flags().BoolVar(&j.in.Shallow, "shallow", false, "classes only: no references, liveness, holders; memory grows with the classes alone")
 	c.Flags().BoolVar(&j.shown.Retained, "retained", false, "the retained size of every class too")
 	c.Flags().StringArrayVar(&j.failOn, "fail-on", nil, "exit with 1 if this `gate` is met, such as old.live.growth>64MiB, growth>10%, leak; may be given several times")
@@ -86,7 +89,7 @@ func (j *job) check(topGiven bool) error {
 	if err := j.in.check(); err != nil {
 		return err
 	}
-	if err := j.shown.check(!topGiven && j.out.Format().Name == cli.JSON.Name); err != nil {
+	if err := j.shown.check(!topGiven && j.out.Format().Name != cli.Text.Name && j.out.Format().Name != cli.Markdown.Name); err != nil {
 		return err
 	}
 	for _, text := range j.failOn {
@@ -125,6 +128,12 @@ func (j *job) write(w io.Writer, f cli.Format, d *heapdiff.Delta) error {
 	switch f.Name {
 	case cli.JSON.Name:
 		return report.JSON(w, d, j.shown.Options)
+	case cli.Markdown.Name:
+		return report.Markdown(w, d, j.shown.Options)
+	case cli.HTML.Name:
+		return report.HTML(w, d, j.shown.Options)
+	case pprof.Name:
+		return report.Pprof(w, d, j.shown.Options)
 	case summary.Name:
 		return heapdiff.WriteSummary(w, d.Snapshots[0])
 	default:

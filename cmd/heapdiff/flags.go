@@ -113,7 +113,7 @@ type shown struct {
 
 func shownFlags(fs *pflag.FlagSet, top int) *shown {
 	o := &shown{}
-	fs.IntVar(&o.Top, "top", top, "rows of each table, 0 for all (default of JSON: all)")
+	fs.IntVar(&o.Top, "top", top, "rows of each table, 0 for all (default of json, html and pprof: all)")
 	fs.StringVar(&o.focus, "focus", "", "only classes and holders that match this `regexp`")
 	fs.StringVar(&o.ignore, "ignore", "", "no classes and holders that match this `regexp`")
 	fs.StringVar(&o.gen, "gen", "", "only the `generation` old or young")

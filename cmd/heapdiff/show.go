@@ -17,7 +17,7 @@ summary of some hundred kilobytes that stands for the dump in later comparisons.
   heapdiff show -o monday.hds monday.hprof`,
 		Args: one,
 	}
-	j.flags(c, 15, cli.Text, cli.JSON, summary)
+	j.flags(c, 15, cli.Text, cli.JSON, cli.Markdown, cli.HTML, pprof, summary)
 	c.Flags().BoolVar(&j.in.Shallow, "shallow", false, "classes only: no references, liveness, holders; memory grows with the classes alone")
 	c.Flags().BoolVar(&j.shown.Retained, "retained", false, "the retained size of every class too")
 	c.Flags().StringArrayVar(&j.failOn, "fail-on", nil, "exit with 1 if this `gate` is met, such as old.dead>64MiB; may be given several times")

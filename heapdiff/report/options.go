@@ -109,3 +109,12 @@ func (o *Options) suspects(d *heapdiff.Delta) []heapdiff.Suspect {
 	}
 	return out
 }
+
+// growth is the growth that a table shows of a class: of the part that the
+// options choose, or else of what the comparison is about.
+func (o *Options) growth(c *heapdiff.ClassDelta) int64 {
+	if o.Generation != "" || o.State != "" {
+		return o.weight(c)
+	}
+	return c.Growth()
+}

@@ -188,11 +188,7 @@ func (t *text) row(c *heapdiff.ClassDelta, last int, retained, gens bool) {
 	at := &c.At[last]
 	a := t.o.of(at)
 	if last > 0 {
-		growth := c.Growth()
-		if t.o.Generation != "" || t.o.State != "" {
-			growth = t.o.weight(c)
-		}
-		fmt.Fprintf(&b, "%9s ", humanize.Change(growth))
+		fmt.Fprintf(&b, "%9s ", humanize.Change(t.o.growth(c)))
 	}
 	fmt.Fprintf(&b, "%8s %11s", humanize.Bytes(a.bytes), humanize.Count(a.objects))
 	if retained {
