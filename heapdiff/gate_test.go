@@ -57,6 +57,9 @@ func TestGate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if g.String() != tt.gate {
+				t.Errorf("String() = %q", g.String())
+			}
 			met, reason, err := g.Check(tt.delta)
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {

@@ -54,9 +54,6 @@ type VM struct {
 	dial  func(ctx context.Context) (net.Conn, error)
 }
 
-// PID is the process as its caller named it.
-func (v *VM) PID() int { return v.pid }
-
 // NamespacePID is the JVM's own idea of its pid, which is in the names of the
 // files that it writes.
 func (v *VM) NamespacePID() int { return v.nsPID }

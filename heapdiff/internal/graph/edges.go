@@ -48,9 +48,6 @@ func (e *Edges) Err() error {
 	return nil
 }
 
-// Len is the number of edges.
-func (e *Edges) Len() int64 { return e.used.Load() }
-
 // Free gives the memory back.
 func (e *Edges) Free() {
 	Free(e.space, &e.start)
