@@ -159,8 +159,7 @@ var pageURL = regexp.MustCompile(`github\.com/clewhq/clew/blob/main/([a-zA-Z0-9/
 
 // TestLinksInCode checks that the pages to which programs send their users are there.
 func TestLinksInCode(t *testing.T) {
-	files := strings.Fields(output(t.Context(), t, "git", "ls-files", "*.go"))
-	for _, f := range files {
+	for f := range strings.FieldsSeq(output(t.Context(), t, "git", "ls-files", "*.go")) {
 		for _, m := range pageURL.FindAllStringSubmatch(read(t, f), -1) {
 			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(m[1]))); err != nil {
 				t.Errorf("%s sends its reader to %s: %v", f, m[1], err)
