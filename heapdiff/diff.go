@@ -11,7 +11,9 @@ import (
 
 // judges name the suspects of a Delta and word its verdict, kind by kind.
 var judges = map[Kind]func(*Delta){
-	KindJVM: judgeJVM,
+	KindJVM:      judgeJVM,
+	KindGo:       judgeSampled,
+	KindJemalloc: judgeSampled,
 }
 
 // Diff sets snapshots side by side, in the order given, oldest first. One alone

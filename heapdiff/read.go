@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clewhq/clew/heapdiff/internal/histogram"
 	"github.com/clewhq/clew/heapdiff/internal/hprof"
 	"github.com/clewhq/clew/heapdiff/internal/input"
+	"github.com/clewhq/clew/heapdiff/internal/sampled"
 )
 
 // ErrFormat is the class of errors for input that is in no known format.
@@ -77,6 +79,8 @@ type format struct {
 var formats = []format{
 	{"hprof", hprof.Sniff, readJVM},
 	{"summary", sniffSummary, readSummary},
+	{"heap profile", sampled.Sniff, readSampled},
+	{"class histogram", histogram.Sniff, readHistogram},
 }
 
 // Read reads the snapshot at source: a file, "-" for standard input, or an

@@ -1,6 +1,10 @@
 package heapdiff
 
-import "time"
+import (
+	"time"
+
+	"github.com/clewhq/clew/heapdiff/internal/sampled"
+)
 
 // Kind says what sort of heap a snapshot shows. Only snapshots of one kind can
 // be compared.
@@ -52,6 +56,9 @@ type Snapshot struct {
 	// Warnings are doubts about the whole snapshot, a sentence each.
 	Warnings []string `json:"warnings"`
 
+	// Sampling is nil unless the snapshot is a sampled profile.
+	Sampling *Sampling `json:"sampling,omitempty"`
+
 	Classes  []Class   `json:"classes"` // by ShallowBytes, largest first
 	Holders  []Holder  `json:"holders,omitempty"`
 	Loaders  []Loader  `json:"loaders,omitempty"` // class loaders, JVM only
@@ -69,10 +76,35 @@ type Class struct {
 	ShallowBytes  int64 `json:"shallow_bytes"`
 	RetainedBytes int64 `json:"retained_bytes"` // bytes that would go with all instances; 0 when not computed
 
+	// Stack is the calls that allocated, the innermost first, and Sample what was
+	// really recorded of it; sampled profiles only.
+	Stack  []string `json:"stack,omitempty"`
+	Sample *Sample  `json:"sample,omitempty"`
+
 	// Old and Young are nil where the generations are unknown.
 	Old   *Population `json:"old,omitempty"`
 	Young *Population `json:"young,omitempty"`
 }
+
+// Sample is the evidence behind the estimates of a sampled profile.
+type Sample struct {
+	InUse     int64 `json:"in_use"`    // objects in use that were sampled
+	Allocated int64 `json:"allocated"` // the same of all ever allocated; 0 where they are not counted
+	// AllocatedObjects and AllocatedBytes are estimates of all ever allocated.
+	AllocatedObjects int64 `json:"allocated_objects"`
+	AllocatedBytes   int64 `json:"allocated_bytes"`
+}
+
+// Sampling is how a sampled profile was made, and what else it tells.
+type Sampling struct {
+	Rate        int64 `json:"rate"`        // mean bytes from one sample to the next
+	Allocations bool  `json:"allocations"` // whether allocations are counted, not only what is in use
+	// Runtime is what the Go runtime says of its heap; nil where it does not.
+	Runtime *GoRuntime `json:"runtime,omitempty"`
+}
+
+// GoRuntime is the state of a Go program's heap, in bytes.
+type GoRuntime = sampled.Runtime
 
 // Population is the part of a class that lies in one generation.
 type Population struct {
