@@ -81,7 +81,7 @@ func newWatcher(target string, o SnapGoOptions) (*watcher, error) {
 	}
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%s is not the URL of a process; want http://HOST:PORT", input.Redact(target))
+		return nil, errors.New("that is not the URL of a process; want http://HOST:PORT") // it may hold a password
 	}
 	path := strings.TrimSuffix(u.Path, "/")
 	switch {

@@ -3,7 +3,10 @@
 // It judges programs that leak one byte in a hundred of those they allocate,
 // among caches that warm up, and the same programs without the leak:
 //
-//	go run ./heapdiff/internal/leaksim
+//	go run ./heapdiff/internal/leaksim -real 5
+//
+// The simulated programs are counts of sampled objects; the real ones are
+// processes that are watched as a user would watch them.
 package main
 
 import (
@@ -14,6 +17,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/clewhq/clew/heapdiff/internal/sampled"
 )
@@ -25,12 +29,24 @@ func main() {
 	}
 }
 
-func run(context.Context) error {
+func run(ctx context.Context) error {
 	runs := flag.Int("runs", 100, "simulated programs of each kind")
 	seed := flag.Uint64("seed", 1, "of the random numbers")
+	programs := flag.Int("real", 0, "real programs of each kind, watched over HTTP")
+	every := flag.Duration("every", 4*time.Second, "time between two profiles of a real program")
+	child := flag.Bool("child", false, "be such a program")
+	leaking := flag.Bool("serve", false, "with -child: leak")
 	flag.Parse()
-	fmt.Println(simulated(*runs, *seed))
-	return nil
+	if *child {
+		return serve(*leaking)
+	}
+	fmt.Fprintf(os.Stdout, "simulated, seed %d\n%s\n", *seed, simulated(*runs, *seed))
+	if *programs == 0 {
+		return nil
+	}
+	s, err := watched(ctx, *programs, *every)
+	fmt.Fprintf(os.Stdout, "real programs, %d profiles %s apart\n%s\n", profiles, *every, s)
+	return err
 }
 
 // score is the outcome of runs.
@@ -49,29 +65,24 @@ func simulated(n int, seed uint64) score {
 	s := score{runs: n}
 	for range n {
 		for _, leaking := range []bool{true, false} {
-			accused := accuse(simulateJudged(r, leaking))
-			switch {
-			case !leaking:
-				s.falseWithout += len(accused)
-				continue
-			case len(accused) > 0 && accused[0] == 0:
-				s.first++
-			case !slices.Contains(accused, 0):
-				s.missed++
-			}
-			for _, i := range accused {
-				if i != 0 {
-					s.falseWith++
-				}
-			}
+			s.add(leaking, accusations(r, leaking))
 		}
 	}
 	return s
 }
 
-func simulateJudged(r *rand.Rand, leaking bool) []sampled.Judgement {
+// accusations runs one program and returns what is accused, by name.
+func accusations(r *rand.Rand, leaking bool) []string {
 	series, times := simulate(r, program(r, leaking))
-	return sampled.Judge(series, times)
+	var names []string
+	for _, i := range accuse(sampled.Judge(series, times)) {
+		name := fmt.Sprintf("stack %d", i)
+		if leaking && i == 0 {
+			name = culprit
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // accuse returns the stacks called leaking, the most certain growth first.

@@ -63,7 +63,7 @@ func parseJemalloc(data []byte) (*Profile, error) {
 
 func jemallocFrames(line string, maps []*profile.Mapping) ([]string, error) {
 	frames := []string{}
-	for _, word := range strings.Fields(line[1:]) {
+	for word := range strings.FieldsSeq(line[1:]) {
 		addr, err := strconv.ParseUint(word, 0, 64)
 		if err != nil {
 			return nil, fmt.Errorf("%q is no address", word)

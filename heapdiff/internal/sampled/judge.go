@@ -203,11 +203,10 @@ func (s *Series) tau() float64 {
 // news: that of their share (Clopper and Pearson 1934), or, where all of them are
 // new or all gone, the exact Poisson interval.
 func (s *Series) growthInterval(gain, n int64) (lo, hi float64) {
-	up := (n + gain) / 2
-	switch {
-	case up == n:
+	switch up := (n + gain) / 2; up {
+	case n:
 		lo, hi = Interval(n, 0.95)
-	case up == 0:
+	case 0:
 		lo, hi = Interval(n, 0.95)
 		lo, hi = -hi, -lo
 	default:
