@@ -92,8 +92,8 @@ func (h *holding) choose() {
 // dominates it.
 func (h *holding) static(c *hprof.Info, s hprof.Static) {
 	v, owner := h.numberOf(s.ID), h.numberOf(c.ID)
-	if v == 0 || owner == 0 || strings.HasPrefix(s.Name, "<") {
-		return
+	if v == 0 || owner == 0 || strings.HasPrefix(s.Name, "<") || h.classKey(v) == classClass {
+		return // a class has a better name than the field it is in
 	}
 	if d := h.tree.IDom[v]; d != owner && (d != 0 || h.ret[v] < minHolder) {
 		return
@@ -203,7 +203,10 @@ func (h *holding) merge() error {
 		switch {
 		case h.wanted.Has(v):
 			label := h.labels[v]
-			if label == "" && d == 0 {
+			switch {
+			case h.classKey(v) == classClass:
+				label = "class " + className(h.heap.Class(h.ids.ID(h.tree.Order[v])))
+			case label == "" && d == 0:
 				label = tops[v]
 			}
 			k := h.put(holderKey{int(node[d]) - 1, label, h.name(h.tree.Order[v])}, h.isStatic(v))

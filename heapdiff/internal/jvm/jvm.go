@@ -144,9 +144,6 @@ func (a *analysis) run(ctx context.Context) error {
 	if err := a.dominate(); err != nil {
 		return err
 	}
-	if err := a.countClasses(); err != nil {
-		return err
-	}
 	if err := a.holders(ctx); err != nil {
 		return err
 	}
@@ -154,6 +151,9 @@ func (a *analysis) run(ctx context.Context) error {
 		if err := a.paths(); err != nil {
 			return err
 		}
+	}
+	if err := a.countClasses(); err != nil {
+		return err
 	}
 	a.findings()
 	a.Progress("done", 1)

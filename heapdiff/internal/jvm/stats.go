@@ -24,8 +24,12 @@ func (a *analysis) dominate() error {
 	return nil
 }
 
-// countClasses fills the class rows: by name and loader, generation, liveness.
+// countClasses fills the class rows by name and loader, generation, liveness. It
+// is the last step, and gives back the predecessors before it begins: the retained
+// sizes of classes need room of their own.
 func (a *analysis) countClasses() error {
+	a.tree.FreePredecessors()
+	graph.Free(a.space, &a.number)
 	rowOf := a.shapeRows()
 	list := a.shapes.list
 	region := 0

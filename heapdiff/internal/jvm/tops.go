@@ -25,13 +25,11 @@ func (h *holding) tops() map[uint32]string {
 	out := map[uint32]string{}
 	for i := 1; i < len(h.tree.Order); i++ {
 		v := uint32(i)
-		if h.tree.IDom[v] != 0 || !h.wanted.Has(v) || h.labels[v] != "" {
+		if h.tree.IDom[v] != 0 || !h.wanted.Has(v) || h.labels[v] != "" || h.classKey(v) == classClass {
 			continue
 		}
 		r, isRoot := kinds[v]
 		switch {
-		case h.classKey(v) == classClass:
-			out[v] = "class " + className(h.heap.Class(h.ids.ID(h.tree.Order[v])))
 		case !isRoot:
 			out[v] = h.shared(v)
 		case r.Kind == hprof.RootThreadObject:

@@ -1,0 +1,231 @@
+package jvm
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/clewhq/clew/heapdiff/internal/graph"
+	"github.com/clewhq/clew/heapdiff/internal/hprof"
+	"github.com/clewhq/clew/internal/hproftest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// naive is a heap read in the plainest way: maps of ids, every strong reference.
+type naive struct {
+	size  map[uint64]int64
+	out   map[uint64][]uint64
+	roots []uint64
+}
+
+func readNaive(t testing.TB, data []byte, layout hprof.Layout) *naive {
+	t.Helper()
+	f, err := hprof.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if layout.Header == 0 {
+		layout, _ = f.Infer()
+	}
+	var classes []*hprof.Class
+	n := &naive{size: map[uint64]int64{}, out: map[uint64][]uint64{}}
+	walk := func(v hprof.Visitor) {
+		if err := f.Walk(context.Background(), 1, func(int) hprof.Visitor { return v }, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	walk(hprof.Visitor{
+		Class: func(c *hprof.Class) { classes = append(classes, c) },
+		Root:  func(r hprof.Root) { n.roots = append(n.roots, r.ID) },
+	})
+	h := hprof.NewHeap(f, classes, layout)
+	walk(hprof.Visitor{
+		Class: func(c *hprof.Class) {
+			n.size[c.ID] = h.Class(c.ID).ObjectSize
+			n.out[c.ID] = append(append([]uint64{c.Super, c.Loader}, c.Others...), staticIDs(c)...)
+		},
+		Instance: func(id, class uint64, fields []byte) {
+			c := h.Class(class)
+			n.size[id] = c.Size
+			n.out[id] = []uint64{class}
+			for _, r := range c.Refs {
+				if !r.Weak {
+					n.out[id] = append(n.out[id], f.IDAt(fields, int(r.Offset)))
+				}
+			}
+		},
+		Objects: func(id, class uint64, e []byte) {
+			n.size[id] = h.ObjectsSize(int64(len(e) / f.IDSize))
+			n.out[id] = []uint64{class}
+			for k := range len(e) / f.IDSize {
+				n.out[id] = append(n.out[id], f.ID(e, k))
+			}
+		},
+		Primitive: func(id uint64, k hprof.Type, count uint32, _ []byte) { n.size[id] = h.PrimitiveSize(k, int64(count)) },
+	})
+	return n
+}
+
+func staticIDs(c *hprof.Class) (ids []uint64) {
+	for _, s := range c.Statics {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+// reached sums what the roots reach without passing one object.
+func (n *naive) reached(without uint64) (sum int64) {
+	seen := map[uint64]bool{without: true}
+	stack := slices.Clone(n.roots)
+	for len(stack) > 0 {
+		id := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		size, ok := n.size[id]
+		if !ok || seen[id] {
+			continue
+		}
+		seen[id] = true
+		sum += size
+		stack = append(stack, n.out[id]...)
+	}
+	return sum
+}
+
+// compare sets the retained size of the largest objects, of any class, against
+// what can no longer be reached without them.
+func compare(t *testing.T, data []byte, largest int) {
+	t.Helper()
+	f, err := hprof.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout, _ := f.Infer()
+	got := map[uint64]int64{}
+	a := &analysis{Options: Options{Workers: 2, Layout: layout, Progress: func(string, float64) {}}, file: f, out: &Result{}}
+	if err := a.openForTest(got); err != nil {
+		t.Fatal(err)
+	}
+	n := readNaive(t, data, layout)
+	all := n.reached(0)
+	ids := make([]uint64, 0, len(got))
+	for id := range got {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(x, y uint64) int { return int(got[y] - got[x]) })
+	for _, id := range ids[:min(largest, len(ids))] {
+		if want := all - n.reached(id); got[id] != want {
+			t.Errorf("object %#x retains %d, want %d", id, got[id], want)
+		}
+	}
+	if len(ids) == 0 {
+		t.Error("nothing is reached")
+	}
+}
+
+// openForTest runs the analysis up to the retained sizes and adds them to got.
+func (a *analysis) openForTest(got map[uint64]int64) error {
+	a.layout = a.Layout
+	a.space = &graph.Space{}
+	defer a.free()
+	if err := a.scan(context.Background()); err != nil {
+		return err
+	}
+	a.heap = hprof.NewHeap(a.file, a.classes, a.layout)
+	if err := a.references(context.Background()); err != nil {
+		return err
+	}
+	if err := a.dominate(); err != nil {
+		return err
+	}
+	for k, i := range a.tree.Order {
+		if k > 0 {
+			got[a.ids.ID(i)] = int64(a.ret[k])
+		}
+	}
+	return nil
+}
+
+// randomDump is a heap with objects of a few classes that refer to one another
+// in any way, two of the classes not being roots.
+func randomDump(r *rand.Rand) []byte {
+	d := hproftest.New("1.0.2", []int{4, 8}[r.IntN(2)])
+	n := 5 + r.IntN(60)
+	id := func() uint64 {
+		if r.IntN(4) == 0 {
+			return 0
+		}
+		return 0x8000 + uint64(r.IntN(n))*32
+	}
+	ref := func(name string) hproftest.Field { return hproftest.Field{Name: name, Type: 2} }
+	d.Class(0x1000, "java/lang/Object", 0, 0, nil)
+	d.Class(0x1100, "A", 0x1000, id(), []hproftest.Static{{Name: "x", ID: id()}}, ref("a"), ref("b"))
+	d.Class(0x1200, "B", 0x1100, 0, []hproftest.Static{{Name: "y", ID: id()}, {Name: "z", ID: id()}}, ref("c"))
+	d.Class(0x1300, "[LA;", 0x1000, 0, nil)
+	d.Root(5, 0x1000)
+	if r.IntN(2) == 0 {
+		d.Root(5, 0x1200)
+	}
+	for range 1 + r.IntN(3) {
+		d.Root(7, 0x8000+uint64(r.IntN(n))*32)
+	}
+	for i := range n {
+		at := 0x8000 + uint64(i)*32
+		switch r.IntN(4) {
+		case 0:
+			d.Instance(at, 0x1100, id(), id())
+		case 1:
+			d.Instance(at, 0x1200, id(), id(), id())
+		case 2:
+			d.Objects(at, 0x1300, id(), id(), id(), id())
+		default:
+			d.ByteArray(at, make([]byte, r.IntN(40)))
+		}
+	}
+	return d.Bytes()
+}
+
+func TestRetained(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range 100 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) { compare(t, randomDump(r), 1000) })
+	}
+	compare(t, hproftest.Leak("1.0.2", 8, 50), 1000)
+}
+
+// TestRetainedOfDumps does the same for the 50 largest objects of real dumps.
+func TestRetainedOfDumps(t *testing.T) {
+	dir := os.Getenv("CLEW_HEAPS")
+	if dir == "" {
+		t.Skip("CLEW_HEAPS names no directory with dumps")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.hprof.gz"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dumps in %s: %v", dir, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file), func(t *testing.T) {
+			f, err := os.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			z, err := gzip.NewReader(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := io.ReadAll(z)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, data, 50)
+		})
+	}
+}
