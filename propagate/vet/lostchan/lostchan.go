@@ -114,6 +114,17 @@ func madeHere(pass *analysis.Pass, info *work.Info, e ast.Expr) bool {
 	return false
 }
 
+// answers reports whether a struct has an error in it, as results have: it goes
+// the way back.
+func answers(s *types.Struct) bool {
+	for f := range s.Fields() {
+		if types.Identical(f.Type(), types.Universe.Lookup("error").Type()) {
+			return true
+		}
+	}
+	return false
+}
+
 var taskName = regexp.MustCompile(`(?i)(job|task|work|workitem)$`)
 
 // isItem reports whether t is a struct, or a pointer to one, that asks its
@@ -130,6 +141,9 @@ func isItem(t types.Type) bool {
 	}
 	if n, ok := t.(*types.Named); ok && taskName.MatchString(n.Obj().Name()) {
 		return true
+	}
+	if answers(s) {
+		return false
 	}
 	for f := range s.Fields() {
 		switch u := f.Type().Underlying().(type) {

@@ -91,6 +91,9 @@ func (c *checker) started(cur inspector.Cursor, fun ast.Expr, args []ast.Expr) {
 		return
 	}
 	for _, arg := range args {
+		if c.info.Passive(&ast.CallExpr{Fun: fun}) {
+			break
+		}
 		if athand.IsRoot(c.pass.TypesInfo, arg) {
 			c.report(cur, file, work.Site{Root: ast.Unparen(arg).(*ast.CallExpr), Node: arg, What: types.ExprString(arg)})
 		}

@@ -98,7 +98,7 @@ func (i *Info) exportRoots() {
 }
 
 // lifecycle is how functions are called that begin and end components.
-var lifecycle = regexp.MustCompile(`^(?i:new|open|init|main|start|run|serve|close|shutdown|stop)([^a-z]|$)`)
+var lifecycle = regexp.MustCompile(`^(?i:new|open|init|main|start|run|serve|close|shutdown|stop|gc|garbageCollect)([^a-z]|$)`)
 
 // mayRoot excludes the functions whose Background() is no request's business:
 // those that are given a context and choose not to use it, endless loops,
@@ -142,7 +142,7 @@ func (i *Info) Sites(body ast.Node) iter.Seq[Site] {
 			if !ok {
 				return true
 			}
-			if i.passive(call) {
+			if i.Passive(call) {
 				return false
 			}
 			if s, ok := i.site(call); ok {
@@ -155,21 +155,26 @@ func (i *Info) Sites(body ast.Node) iter.Seq[Site] {
 
 // Log methods as loggers of all makes call them.
 var (
-	logs    = regexp.MustCompile(`^(Print|Debug|Info|Warn|Warning|Error|Fatal|Panic|Log|Trace)(f|ln|w|Attrs|Context|Ctx|fContext)?$`)
-	loggers = regexp.MustCompile(`(?i)log`)
-	logFunc = regexp.MustCompile(`(^log|Log)([A-Z]|f?$)`) // a function of one's own, such as logOnceIf
+	logs     = regexp.MustCompile(`^(Print|Debug|Info|Warn|Warning|Error|Fatal|Panic|Log|Trace)(f|ln|w|Attrs|Context|Ctx|fContext)?$`)
+	loggers  = regexp.MustCompile(`(?i)log`)
+	collects = regexp.MustCompile(`^(?i:gc|garbageCollect)([^a-z]|$)`)       // rubbish is nobody's request
+	starts   = regexp.MustCompile(`^(?i:start|run|serve|init|monitor)[A-Z]`) // what outlives the request; not Tracer.Start
+	logFunc  = regexp.MustCompile(`(^log|Log)([A-Z]|f?$)`)                   // a function of one's own, such as logOnceIf
 )
 
-// passive reports whether call is one in which Background() loses nothing: a
-// line of log, and pprof's labels, which have an analyzer of their own.
-func (i *Info) passive(call *ast.CallExpr) bool {
+// Passive reports whether call is one in which Background() loses nothing: a
+// line of log, a semaphore, a garbage collection; and pprof's labels, which have
+// an analyzer of their own.
+func (i *Info) Passive(call *ast.CallExpr) bool {
 	switch path, name := athand.Callee(i.pass.TypesInfo, call); path {
 	case "log/slog", "runtime/pprof", "testing":
 		return true
+	case "golang.org/x/sync/semaphore", "golang.org/x/time/rate":
+		return true // they wait, and nothing more
 	case athand.PropagatePath:
 		return name == "Background"
 	}
-	if fn := typeutil.StaticCallee(i.pass.TypesInfo, call); fn != nil && logFunc.MatchString(fn.Name()) {
+	if fn := typeutil.Callee(i.pass.TypesInfo, call); fn != nil && (logFunc.MatchString(fn.Name()) || collects.MatchString(fn.Name()) || starts.MatchString(fn.Name())) {
 		return true
 	}
 	sel, ok := call.Fun.(*ast.SelectorExpr)

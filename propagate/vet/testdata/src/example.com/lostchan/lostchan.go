@@ -54,3 +54,10 @@ func subscribe(on func(func(ctx context.Context))) {
 		reqs <- request{key: "a"} // want `work item is sent without ctx`
 	})
 }
+
+type answer struct {
+	err  error
+	more chan string
+}
+
+func back(ctx context.Context, out chan answer) { out <- answer{more: make(chan string)} }

@@ -123,7 +123,14 @@ func logs(ctx context.Context, l *log.Logger) {
 		l.Println("done")
 		logOnce(context.Background(), "done")
 	}()
+	go garbageCollect(context.Background())
+	go func() { startMonitor(context.Background()) }()
+	go func() { garbageCollect(context.Background()) }()
 }
+
+func startMonitor(ctx context.Context) {}
+
+func garbageCollect(ctx context.Context) {}
 
 func logOnce(ctx context.Context, what string) {}
 
