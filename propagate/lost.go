@@ -66,7 +66,7 @@ func (k LostKind) String() string {
 // LostSite is a place in the program where contexts go astray.
 type LostSite struct {
 	Kind LostKind
-	// Site is the nearest caller outside clew. It is the zero Place for what
+	// Site is the nearest caller outside clew and net/http. It is the zero Place for what
 	// has no caller, and for all sites beyond the first 256 of the program.
 	Site Place
 	// Creator is where the goroutine was started, as seen at the first event
@@ -94,15 +94,16 @@ func (p Place) String() string {
 
 const (
 	maxSites    = 256
-	siteDepth   = 5 // enough to leave this module's own frames
+	maxFrames   = 24 // how far up the stack a site is looked for
+	maxKnown    = 4096
 	exactEvents = 1024
 	sampleEvery = 16
 )
 
-// siteKey is what is known of a site without looking at symbols.
+// siteKey is a kind and a return address, zero for no site.
 type siteKey struct {
 	kind LostKind
-	pcs  [siteDepth]uintptr
+	pc   uintptr
 }
 
 type siteCount struct {
@@ -115,16 +116,17 @@ var lost struct {
 	seen  [kinds]atomic.Uint64
 	mu    sync.Mutex
 	sites map[siteKey]*siteCount
+	known map[uintptr]bool // return addresses, and whether they are no site
 }
 
 // Lost returns the places where contexts went astray since the program began,
 // most frequent first, and of equals in the order of their names. Memory for
 // them is bounded; counting is always on.
 func Lost() iter.Seq[LostSite] {
-	merged := map[LostSite]uint64{} // sites differ in frames that are not shown
+	merged := map[LostSite]uint64{} // one line may be compiled into several places
 	lost.mu.Lock()
 	for k, c := range lost.sites {
-		merged[LostSite{Kind: k.kind, Site: siteOf(k.pcs[:]), Creator: c.creator}] += c.n
+		merged[LostSite{Kind: k.kind, Site: placeOf(k.pc), Creator: c.creator}] += c.n
 	}
 	lost.mu.Unlock()
 	all := make([]LostSite, 0, len(merged))
@@ -144,9 +146,14 @@ func Lost() iter.Seq[LostSite] {
 	return slices.Values(all)
 }
 
-// NoteOrphan counts a [NoContext] event for its caller's caller: for packages
-// that start spans, when one that should have had a parent found none.
-func NoteOrphan() { note(NoContext) }
+// NoteOrphan counts a [NoContext] event at the nearest caller outside clew: for
+// packages that start spans, when one that should have had a parent found none.
+// In a program that has had no context yet, it counts nothing.
+func NoteOrphan() {
+	if inUse.Load() {
+		note(NoContext)
+	}
+}
 
 // note counts an event at the place where this module was called.
 func note(kind LostKind) {
@@ -157,27 +164,27 @@ func note(kind LostKind) {
 		}
 		weight = sampleEvery
 	}
-	k := siteKey{kind: kind}
-	runtime.Callers(3, k.pcs[:])
-	noteAt(k, weight)
+	var pcs [maxFrames]uintptr
+	noteAt(kind, pcs[:runtime.Callers(3, pcs[:])], weight)
 }
 
 // noteNowhere counts an event that no caller is to blame for.
 func noteNowhere(kind LostKind) {
 	lost.seen[kind].Add(1)
-	noteAt(siteKey{kind: kind}, 1)
+	noteAt(kind, nil, 1)
 }
 
-func noteAt(k siteKey, weight uint64) {
+func noteAt(kind LostKind, pcs []uintptr, weight uint64) {
 	lost.mu.Lock()
 	defer lost.mu.Unlock()
+	k := siteKey{kind, siteIn(pcs)}
 	c := lost.sites[k]
 	if c == nil {
 		if lost.sites == nil {
 			lost.sites = make(map[siteKey]*siteCount)
 		}
 		if len(lost.sites) >= maxSites {
-			k = siteKey{kind: k.kind}
+			k.pc = 0
 		}
 		if c = lost.sites[k]; c == nil {
 			c = new(siteCount)
@@ -186,37 +193,50 @@ func noteAt(k siteKey, weight uint64) {
 	}
 	before := c.n
 	c.n += weight
-	if k.pcs[0] != 0 && before&(before-1) == 0 {
+	if k.pc != 0 && before&(before-1) == 0 {
 		c.creator = creator()
 	}
 }
 
-// ourPackage is the prefix of the functions that are not a site.
-const ourPackage = "github.com/clewhq/clew/"
-
-func siteOf(pcs []uintptr) Place {
-	n := slices.Index(pcs, 0)
-	if n < 0 {
-		n = len(pcs)
-	}
-	if n == 0 {
-		return Place{}
-	}
-	var last Place
-	for frames := runtime.CallersFrames(pcs[:n]); ; {
-		f, more := frames.Next()
-		last = Place{f.Function, f.File, f.Line}
-		if !inside(f) || !more {
-			return last
+// siteIn returns the innermost return address that is a site. The caller holds
+// the lock.
+func siteIn(pcs []uintptr) uintptr {
+	for _, pc := range pcs {
+		no, ok := lost.known[pc]
+		if !ok {
+			no = between(placeOf(pc))
+			if lost.known == nil {
+				lost.known = make(map[uintptr]bool)
+			}
+			if len(lost.known) < maxKnown {
+				lost.known[pc] = no
+			}
+		}
+		if !no {
+			return pc
 		}
 	}
+	return 0
 }
 
-// inside reports whether f is one of clew's own functions, its tests and
-// programs excepted.
-func inside(f runtime.Frame) bool {
-	return (strings.HasPrefix(f.Function, ourPackage+"propagate.") || strings.HasPrefix(f.Function, ourPackage+"trace.")) &&
-		!strings.HasSuffix(f.File, "_test.go")
+func placeOf(pc uintptr) Place {
+	if pc == 0 {
+		return Place{}
+	}
+	f, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	return Place{f.Function, f.File, f.Line}
+}
+
+// notSites are the packages between an event and the code that it is about.
+var notSites = []string{
+	"github.com/clewhq/clew/propagate.", "github.com/clewhq/clew/trace.",
+	"net/http.", "golang.org/x/net/http2.", "runtime.",
+}
+
+// between reports whether p is no site: tests of these packages are.
+func between(p Place) bool {
+	return !strings.HasSuffix(p.File, "_test.go") &&
+		slices.ContainsFunc(notSites, func(pkg string) bool { return strings.HasPrefix(p.Function, pkg) })
 }
 
 // creator returns where the running goroutine was started. The runtime tells

@@ -248,7 +248,7 @@ func TestLostIsBounded(t *testing.T) {
 	const perSite = 3
 	for i := range 2 * maxSites {
 		for range perSite {
-			noteAt(siteKey{kind: ResumedDone, pcs: [siteDepth]uintptr{uintptr(1 + i)}}, 1)
+			noteAt(ResumedDone, []uintptr{uintptr(1 + i)}, 1)
 		}
 	}
 	var total uint64

@@ -72,7 +72,17 @@ func parentOf(ctx context.Context, opts []oteltrace.SpanStartOption) parent {
 	if r, ended := propagate.Origin(); ended {
 		return parent{ctx: ctx, span: r.Span(), root: true}
 	}
+	noteOrphan(opts)
 	return parent{ctx: ctx}
+}
+
+// noteOrphan counts, in [propagate.Lost], a root that was not asked for and is not where requests
+// enter the program: its context may have been lost on the way.
+func noteOrphan(opts []oteltrace.SpanStartOption) {
+	cfg := oteltrace.NewSpanStartConfig(opts...)
+	if kind := cfg.SpanKind(); kind != oteltrace.SpanKindServer && kind != oteltrace.SpanKindConsumer {
+		propagate.NoteOrphan()
+	}
 }
 
 // outerOf returns what outlives a span started under sp, which ctx carries. It must be something

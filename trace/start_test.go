@@ -3,6 +3,8 @@ package trace_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -379,4 +381,51 @@ func TestStartWithoutProvider(t *testing.T) {
 		t.Error("a span that is none is carried")
 	}
 	s.End()
+}
+
+// lostHere counts the spans that started without a context in this file.
+func lostHere() (n uint64) {
+	for site := range propagate.Lost() {
+		if site.Kind == propagate.NoContext && strings.HasSuffix(site.Site.File, "trace/start_test.go") {
+			n += site.Count
+		}
+	}
+	return n
+}
+
+func TestOrphansAreCounted(t *testing.T) {
+	global(t)
+	_, earlier := trace.Start(bg, "there is a context somewhere")
+	earlier.End()
+	for _, c := range []struct {
+		name string
+		lost uint64
+		opts []oteltrace.SpanStartOption
+	}{
+		{"internal", 1, nil},
+		{"client", 1, []oteltrace.SpanStartOption{oteltrace.WithSpanKind(oteltrace.SpanKindClient)}},
+		{"server", 0, []oteltrace.SpanStartOption{oteltrace.WithSpanKind(oteltrace.SpanKindServer)}},
+		{"consumer", 0, []oteltrace.SpanStartOption{oteltrace.WithSpanKind(oteltrace.SpanKindConsumer)}},
+		{"a root that is asked for", 0, []oteltrace.SpanStartOption{oteltrace.WithNewRoot()}},
+	} {
+		before := lostHere()
+		_, span := trace.Start(bg, c.name, c.opts...)
+		if got := lostHere() - before; got != c.lost {
+			t.Errorf("%s: counted %d times as lost, want %d", c.name, got, c.lost)
+		}
+		span.End()
+	}
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	before := lostHere()
+	resp, err := (&http.Client{Transport: trace.Transport(nil)}).Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := lostHere() - before; got != 1 {
+		t.Errorf("a request without a context: counted %d times here, want 1", got)
+	}
 }
