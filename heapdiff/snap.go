@@ -70,11 +70,21 @@ func Snap(ctx context.Context, pid int, o SnapOptions) (*Snapshot, error) {
 // snapOnce takes one dump between two maps. Only the last one may be approximate.
 func snapOnce(ctx context.Context, vm *attach.VM, o SnapOptions, last bool) (_ *Snapshot, err error) {
 	before, why := layout(ctx, vm)
+	if silent(why) {
+		return nil, why // a dump that it is asked for now it would write when nobody waits
+	}
 	name, err := dumpName(o.Dir, vm)
 	if err != nil {
 		return nil, err
 	}
-	dump := filepath.Join(vm.Root(), name) // as this process sees it
+	// The way through the JVM's root ends with the JVM; an open directory stays,
+	// so that what a dying JVM has written can be taken away.
+	dir, err := os.Open(filepath.Join(vm.Root(), o.Dir))
+	if err != nil {
+		return nil, fmt.Errorf("the directory for the dump: %w (--dump-dir chooses another)", err)
+	}
+	defer func() { _ = dir.Close() }() // nothing was written to it
+	dump := fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(name))
 	defer func() {
 		if rm := os.Remove(dump); rm != nil && !errors.Is(rm, os.ErrNotExist) && err == nil {
 			err = rm
@@ -92,6 +102,15 @@ func snapOnce(ctx context.Context, vm *attach.VM, o SnapOptions, last bool) (_ *
 	o.AllowApproximate = o.AllowApproximate && last
 	return readDump(ctx, dump, before, after, why, o)
 }
+
+// silent tells an error of the connection from what the JVM answers.
+func silent(err error) bool {
+	var refused *attach.CommandError
+	return err != nil && !errors.As(err, &refused) && !errors.Is(err, errLayout)
+}
+
+// errLayout is the class of errors for an answer that shows no layout.
+var errLayout = errors.New("no layout of the heap")
 
 // readDump reads a dump with its maps, and keeps both if the user wants them.
 func readDump(ctx context.Context, dump, before, after string, why error, o SnapOptions) (*Snapshot, error) {
@@ -139,7 +158,7 @@ func layout(ctx context.Context, vm *attach.VM) (string, error) {
 	}
 	out.WriteString(genmap.Block(info))
 	if _, err := genmap.Parse(out.String()); err != nil && !errors.Is(err, genmap.ErrNoGenerations) {
-		return "", err
+		return "", fmt.Errorf("%w: %w", errLayout, err)
 	}
 	return out.String(), nil
 }

@@ -9,7 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/clewhq/clew/heapdiff/internal/attach"
 	"github.com/clewhq/clew/internal/peertest"
@@ -92,6 +94,17 @@ func TestSnapRefuses(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Snap(context.Background(), pid, SnapOptions{Dir: filepath.Join(dir, "none")}); err == nil || !strings.Contains(err.Error(), "--dump-dir") {
 		t.Errorf("a directory that is not there: got %v", err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // it will not answer any more
+		t.Fatal(err)
+	}
+	dying, stop := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer stop()
+	if _, err := Snap(dying, pid, SnapOptions{Dir: dir}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a JVM that is stopped: got %v", err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

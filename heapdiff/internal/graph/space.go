@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+
+	"github.com/clewhq/clew/heapdiff/internal/hprof"
 )
 
 // Space is where tables live. The zero value puts them into memory.
@@ -137,7 +139,7 @@ func Guard(f func() error) (err error) {
 			if !ok {
 				panic(r)
 			}
-			err = fmt.Errorf("memory at %#x cannot be read: the disk with the scratch files is full (--temp-dir chooses another), or the dump changed meanwhile", fault.Addr())
+			err = &hprof.FaultError{Addr: fault.Addr()}
 		}
 	}()
 	return f()

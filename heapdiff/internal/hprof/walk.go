@@ -97,7 +97,9 @@ func (f *File) Walk(ctx context.Context, workers int, mk func(worker int) Visito
 		mu.Lock()
 		defer mu.Unlock()
 		bytes += n
-		failed = errors.Join(failed, err)
+		if failed == nil { // the others see the same
+			failed = err
+		}
 		f.found(damage)
 		if done != nil && err == nil {
 			done(float64(bytes) / float64(len(f.data)))
@@ -123,6 +125,14 @@ func (f *File) Walk(ctx context.Context, workers int, mk func(worker int) Visito
 	return errors.Join(failed, context.Cause(ctx))
 }
 
+// FaultError says that a page of memory that is mapped from a file could not be
+// had, of the dump or of a table that the caller keeps in a scratch file.
+type FaultError struct{ Addr uintptr }
+
+func (e *FaultError) Error() string {
+	return fmt.Sprintf("memory at %#x cannot be read: the disk with the scratch files is full (--temp-dir chooses another), or the dump changed meanwhile", e.Addr)
+}
+
 // walkBatch walks segments. A mapped file that somebody shortens meanwhile
 // faults; that becomes an error here instead of the end of the process.
 func (f *File) walkBatch(segs []segment, v *Visitor) (n int64, damage []*Error, err error) {
@@ -133,7 +143,7 @@ func (f *File) walkBatch(segs []segment, v *Visitor) (n int64, damage []*Error, 
 			if !ok {
 				panic(r)
 			}
-			err = fmt.Errorf("the file changed while it was read (fault at %#x)", fault.Addr())
+			err = &FaultError{fault.Addr()}
 		}
 	}()
 	for _, s := range segs {
