@@ -11,9 +11,10 @@ import (
 
 // judges name the suspects of a Delta and word its verdict, kind by kind.
 var judges = map[Kind]func(*Delta){
-	KindJVM:      judgeJVM,
-	KindGo:       judgeSampled,
-	KindJemalloc: judgeSampled,
+	KindJVM:       judgeJVM,
+	KindGo:        judgeSampled,
+	KindJemalloc:  judgeSampled,
+	KindHistogram: judgeHistogram,
 }
 
 // Diff sets snapshots side by side, in the order given, oldest first. One alone

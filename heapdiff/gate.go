@@ -157,6 +157,9 @@ func (g Gate) leak(d *Delta) (bool, string, error) {
 	if len(d.Snapshots) < 2 {
 		return false, "", fmt.Errorf("gate %q: a leak shows in two snapshots or more", g.text)
 	}
+	if (d.Kind == KindGo || d.Kind == KindJemalloc) && len(d.Snapshots) < 3 {
+		return false, "", fmt.Errorf("gate %q: two sampled profiles do not tell a leak from a cache that fills; take three or more, better eight", g.text)
+	}
 	if len(d.Suspects) == 0 {
 		return false, "", nil
 	}

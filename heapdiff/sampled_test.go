@@ -140,6 +140,16 @@ func TestFewProfiles(t *testing.T) {
 	if len(two.Suspects) != 2 || two.Suspects[0].Score > 0.5 || !strings.Contains(two.Verdict, "not a trend") {
 		t.Errorf("two: %q, %+v", two.Verdict, two.Suspects)
 	}
+	leak, err := ParseGate("leak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := leak.Check(two); err == nil || !strings.Contains(err.Error(), "take three or more") {
+		t.Errorf("the gate leak on two profiles: %v", err)
+	}
+	if met, _, err := leak.Check(&Delta{Kind: KindGo, Snapshots: run, Suspects: two.Suspects}); err != nil || !met {
+		t.Errorf("the gate leak on seven: %v, %v", met, err)
+	}
 	same := readText(t)(profileText(7, nil))
 	if d, err := Diff(run[6], same); err != nil || len(d.Warnings) == 0 || !strings.Contains(d.Warnings[0], "the same garbage collection, number 7") {
 		t.Errorf("same collection: %+v, %v", d, err)
@@ -261,5 +271,28 @@ func TestSnapGoErrors(t *testing.T) {
 	body, status = profileText(4, nil), http.StatusOK
 	if snaps, err := SnapGo(ctx, srv.URL, o); !errors.Is(err, context.Canceled) || len(snaps) != 1 {
 		t.Errorf("cancelled after the first: %d profiles, %v", len(snaps), err)
+	}
+}
+
+func TestHistogramsOverTime(t *testing.T) {
+	run := func(n int) *Snapshot {
+		own, bytes := 1000*(n+1), 3000*(n+1)
+		text := fmt.Sprintf(" num     #instances         #bytes  class name\n---\n   1:  %d  %d  [B\n   2:  %d  %d  shop.Order\n   3:  5  100000  shop.Cache\nTotal  %d  %d\n",
+			bytes, 100*bytes, own, 100*own, bytes+own+5, 100*(bytes+own)+100000)
+		return readText(t)(text)
+	}
+	d, err := Diff(run(0), run(1), run(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Suspects) != 2 || d.Suspects[0].Holder != "shop.Order" || !strings.Contains(d.Verdict, "3,000 shop.Order take up 0.30 MB") {
+		t.Errorf("verdict %q, suspects %+v", d.Verdict, d.Suspects)
+	}
+	still, err := Diff(run(1), run(1), run(1))
+	if err != nil || len(still.Suspects) != 0 || !strings.Contains(still.Verdict, "nothing here looks like a leak") {
+		t.Errorf("nothing grew: %q, %v", still.Verdict, err)
+	}
+	if one, err := Diff(run(1)); err != nil || !strings.Contains(one.Verdict, "One histogram cannot tell") {
+		t.Errorf("one: %q, %v", one.Verdict, err)
 	}
 }

@@ -26,6 +26,8 @@ A snapshot is a file, - for standard input, or a URL; plain, gzip or zstd. The
 format is recognised by content:
 
   hprof          heap dumps of HotSpot, GraalVM and Android
+  histogram      the text of jmap -histo and jcmd GC.class_histogram
+  heap profile   of Go (pprof or text, godeltaprof), jemalloc and tcmalloc
   .hds           summaries that heapdiff itself has written
   pid:N          a running JVM, of which a snapshot is taken
 

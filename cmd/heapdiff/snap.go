@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,23 +20,32 @@ func snapCommand(s cli.Streams) *cobra.Command {
 	var output, dir string
 	var tries int
 	c := &cobra.Command{
-		Use:   "snap [flags] PID",
-		Short: "Take a snapshot of a running JVM",
+		Use:   "snap [flags] PID|URL",
+		Short: "Take a snapshot of a running JVM, or several of a Go process",
 		Long: `snap asks a running HotSpot JVM for the map of its generations, for a dump with
 the garbage in it, and for the map again, over the JVM's own attach socket; no JDK
 is needed. The JVM stands still while it writes the dump. If a collection ran in
 between, the dump is taken again, and in the end refused.
 
 The result is a summary (NAME.hds, the default), or the dump itself (NAME.hprof)
-with its map beside it (NAME.map.txt), where the other verbs find it.`,
+with its map beside it (NAME.map.txt), where the other verbs find it.
+
+A Go process is named by the URL of its net/http/pprof. It is watched for a while:
+each of --profiles heap profiles is taken after another garbage collection, at
+least --every apart, and written as NAME-1.hds, NAME-2.hds and so on. The process
+is neither stopped nor made to collect. Leaked goroutines are told where the
+runtime knows them.`,
 		Example: `  heapdiff snap 4711 -o monday.hds
-  heapdiff snap 4711 -o monday.hprof && heapdiff show --gen old monday.hprof`,
-		Args: onePID,
+  heapdiff snap 4711 -o monday.hprof && heapdiff show --gen old monday.hprof
+  heapdiff snap http://127.0.0.1:6060 --every 5m -o shop.hds && heapdiff shop-*.hds`,
+		Args: onePIDOrURL,
 	}
 	fs := c.Flags()
 	fs.StringVarP(&output, "output", "o", "", "write to this `file`, .hds or .hprof (default heap-PID.hds)")
 	fs.StringVar(&dir, "dump-dir", "", "`directory` that the JVM writes its dump to, as the JVM sees it; it needs room for the heap (default /tmp)")
 	fs.IntVar(&tries, "tries", 3, "how often to try for a dump without a collection beside it")
+	profiles := fs.Int("profiles", 8, "of a Go process: how many profiles to take, a `number`")
+	every := cli.Every(fs, 30*time.Second, "of a Go process: from one profile to the next")
 	in = inputFlags(fs)
 	for _, unused := range []string{"map", "partial"} {
 		if err := fs.MarkHidden(unused); err != nil {
@@ -49,7 +59,10 @@ with its map beside it (NAME.map.txt), where the other verbs find it.`,
 		if tries < 1 {
 			return cli.Usagef("--tries %d: want 1 or more", tries)
 		}
-		pid, _ := strconv.Atoi(args[0]) // onePID has seen it
+		if isTarget(args[0]) {
+			return snapGo(c.Context(), s, args[0], output, heapdiff.SnapGoOptions{Profiles: *profiles, Every: *every})
+		}
+		pid, _ := strconv.Atoi(args[0]) // onePIDOrURL has seen it
 		if output == "" {
 			output = fmt.Sprintf("heap-%d.hds", pid)
 		}
@@ -58,9 +71,12 @@ with its map beside it (NAME.map.txt), where the other verbs find it.`,
 	return c
 }
 
-func onePID(_ *cobra.Command, args []string) error {
+func onePIDOrURL(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return cli.Usagef("wants the PID of one process")
+		return cli.Usagef("wants the PID of one process, or the URL of one")
+	}
+	if isTarget(args[0]) {
+		return nil
 	}
 	if n, err := strconv.Atoi(args[0]); err != nil || n < 1 {
 		return cli.Usagef("%s is not the PID of a process", args[0])
