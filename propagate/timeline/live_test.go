@@ -265,7 +265,7 @@ func TestRecorderRefuses(t *testing.T) {
 // error or a report, never a panic.
 func TestDamaged(t *testing.T) {
 	data := record(t, func() { request() })
-	for cut := 0; cut < len(data); cut += 1 + len(data)/200 {
+	for cut := 0; cut < len(data); cut += 1 + len(data)/40 {
 		r, err := timeline.Read(bytes.NewReader(data[:cut]))
 		if r == nil {
 			t.Fatalf("cut at %d: no report, %v", cut, err)
@@ -277,7 +277,7 @@ func TestDamaged(t *testing.T) {
 	if _, err := timeline.Read(strings.NewReader("not a trace")); err == nil {
 		t.Error("text was read as a trace")
 	}
-	for at := 16; at < len(data); at += 1 + len(data)/500 {
+	for at := 16; at < len(data); at += 1 + len(data)/80 {
 		spoilt := bytes.Clone(data)
 		spoilt[at] ^= 0x55
 		r, _ := timeline.Read(bytes.NewReader(spoilt))
