@@ -105,12 +105,16 @@ type Step struct {
 // until [Step.End]. When a step is running already, or the operation is done,
 // nothing is entered, the Step does nothing, and [Lost] counts the misuse.
 func (c *Continuation) Resume(step string) Step {
-	state, err := c.op.take()
+	op := c.op
+	if st := op.state.Load(); !op.record && st&(stDone|1) == 0 && op.state.CompareAndSwap(st, st+1) {
+		return Step{op: op, state: st + 1, ref: op.ref, scope: op.ref.Enter()} // what begin does, without the calls
+	}
+	state, err := op.take()
 	if err != nil {
 		note(misuse(err))
 		return Step{}
 	}
-	return c.op.begin(step, state)
+	return op.begin(step, state)
 }
 
 func misuse(err error) LostKind {
@@ -185,24 +189,22 @@ func (s Step) End() {
 	if op == nil {
 		return
 	}
-	if op.state.Load()&^stDone != s.state {
-		note(LeftTwice)
-		return
-	}
-	if op.record {
-		t := int64(now())
+	if op.record && op.state.Load()&^stDone == s.state {
+		t := int64(now()) // taken over before others may resume
 		op.running.Add(t - op.begun.Load())
 		op.since.Store(t)
 		s.ref.Span().End()
 		s.ref.End()
 	}
-	s.scope.Leave()
-	if op.state.CompareAndSwap(s.state, s.state+1) {
+	switch {
+	case op.state.CompareAndSwap(s.state, s.state+1):
+	case op.state.CompareAndSwap(s.state|stDone, (s.state+1)|stDone):
+		op.close()
+	default:
+		note(LeftTwice)
 		return
 	}
-	if op.state.CompareAndSwap(s.state|stDone, (s.state+1)|stDone) {
-		op.close()
-	}
+	s.scope.Leave()
 }
 
 // Done ends the operation: at once between two steps, with the step when one
