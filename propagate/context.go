@@ -63,6 +63,9 @@ func FromContext(ctx context.Context) Ref {
 
 // carried returns what ctx says of the context, and whether it says anything.
 func carried(ctx context.Context) (Ref, bool) {
+	if x, ok := ctx.(*refCtx); ok { // nobody can have put a span in between
+		return Ref{x.c}, true
+	}
 	var (
 		inner    *cell
 		detached bool
@@ -73,7 +76,10 @@ func carried(ctx context.Context) (Ref, bool) {
 	case *detachedCtx:
 		detached = true
 	}
-	span := oteltrace.SpanFromContext(ctx)
+	span := spanIn(ctx)
+	if span == nil {
+		return Ref{inner}, inner != nil || detached
+	}
 	sc := span.SpanContext()
 	switch {
 	case inner != nil && inner.is(sc):
@@ -82,6 +88,15 @@ func carried(ctx context.Context) (Ref, bool) {
 		return adopt(span, sc, inner), true
 	}
 	return Ref{inner}, inner != nil || detached
+}
+
+// spanIn is OpenTelemetry's SpanFromContext, but nil where there is none.
+func spanIn(ctx context.Context) oteltrace.Span {
+	if !keysKnown {
+		return oteltrace.SpanFromContext(ctx)
+	}
+	span, _ := ctx.Value(otelKey).(oteltrace.Span)
+	return span
 }
 
 // adopt finds or makes a Ref for a span that came in a context of others.
