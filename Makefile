@@ -12,6 +12,9 @@ GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
 # The race detector needs cgo and a C compiler; without them the tests run without it.
 RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
 
+# The newest patch of the Go version in go.mod; go test fetches it as a module.
+OLDEST := go1.25.12
+
 # How long the soak test and each fuzz target run.
 SOAK ?= 5s
 FUZZTIME ?= 10s
@@ -35,7 +38,7 @@ test: setup ## run every test, under the race detector where there is a C compil
 	CLEW_SOAK=$(SOAK) GODEBUG=clobberfree=1 go test -count=1 -run '^TestSoak$$' ./propagate
 
 .PHONY: check
-check: lint generated cross rivals smoke test ## all that CI runs
+check: lint generated cross rivals oldest smoke test ## all that CI runs
 
 .PHONY: lint
 lint: $(GOLANGCI) $(BIN)/deadcode ## find faults, style and dead code
@@ -65,8 +68,13 @@ cross: ## build and vet, tests included, for the systems we do not run on
 	tools/cross linux/arm64 darwin/arm64 windows/amd64
 
 .PHONY: rivals
-rivals: ## build and vet the comparisons with other people's libraries
+rivals: ## vet the comparisons with other people's libraries, and test that we get on with them
 	go -C tools/rivals vet ./...
+	go -C tools/rivals test ./...
+
+.PHONY: oldest
+oldest: ## test the libraries with the oldest Go that go.mod promises
+	GOTOOLCHAIN=$(OLDEST) go test ./propagate ./propagate/timeline/... ./trace/...
 
 .PHONY: smoke
 smoke: ## start every program as its user would
