@@ -32,10 +32,10 @@ func (a *analysis) scan(ctx context.Context) error {
 		a.roots = append(a.roots, s.roots...)
 		a.blocks = append(a.blocks, s.blocks...)
 	}
-	a.file.SetBlocks(a.blocks)
 	if a.Shallow {
 		return nil
 	}
+	a.file.SetBlocks(a.blocks)
 	if ids.Unfit() {
 		return a.sortIDs(ctx)
 	}
@@ -111,14 +111,14 @@ func (s *scanner) visitor() hprof.Visitor {
 			c.n[g]++
 			c.bytes[g] += layout.Array(int64(n), t.Size())
 		},
-		Block: func(begin, end int64) {
+	}
+	if s.ids != nil {
+		v.Block = func(begin, end int64) {
 			if end > begin {
 				s.blocks = append(s.blocks, hprof.Block{Begin: begin, End: end, Lo: s.lo, Hi: s.hi})
 			}
 			s.lo, s.hi = ^uint64(0), 0
-		},
-	}
-	if s.ids != nil {
+		}
 		v.Root = func(r hprof.Root) { s.roots = append(s.roots, r) }
 	}
 	return v
@@ -129,8 +129,8 @@ func (s *scanner) visitor() hprof.Visitor {
 const classClass = uint64(hprof.Object)
 
 func (s *scanner) see(id uint64) {
-	s.lo, s.hi = min(s.lo, id), max(s.hi, id)
 	if s.ids != nil {
+		s.lo, s.hi = min(s.lo, id), max(s.hi, id)
 		s.ids.Add(id)
 	}
 }
