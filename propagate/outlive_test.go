@@ -116,6 +116,60 @@ func TestRetention(t *testing.T) {
 	}
 }
 
+// TestPoolDoesNotGrow sends a million requests through workers that an early
+// request started, every hundredth by way of a user's pprof.Do, which enters its
+// cell in the registry. What the first tenth leaves behind is all there may be.
+func TestPoolDoesNotGrow(t *testing.T) {
+	needAmbient(t)
+	requests := 1_000_000
+	if testing.Short() {
+		requests = 50_000
+	}
+	jobs, done, wrong := make(chan func()), make(chan struct{}), 0
+	request := func(i int) {
+		r := New(&spanWithAttributes{sampled(), make([]byte, 512)}, Ref{})
+		defer r.End()
+		defer r.Enter().Leave()
+		if i == 0 {
+			for range 2 {
+				go func() {
+					for job := range jobs {
+						job()
+						done <- struct{}{}
+					}
+				}()
+			}
+		}
+		check := func(context.Context) {
+			if Current() != r {
+				wrong++ // one job runs at a time
+			}
+		}
+		job := Bind(func() { check(bg) })
+		if i%100 == 0 {
+			job = Bind(func() { pprof.Do(NewContext(bg, r), pprof.Labels("user", "x"), check) })
+		}
+		jobs <- job
+		<-done
+	}
+	for i := range requests / 10 {
+		request(i)
+	}
+	before := heapInUse()
+	for i := requests / 10; i < requests; i++ {
+		request(i)
+	}
+	grown := int64(heapInUse()) - int64(before)
+	close(jobs)
+	t.Logf("%d requests more, %d bytes more", requests-requests/10, grown)
+	if grown > 64<<10 {
+		t.Errorf("%d requests through a pool leave %d bytes behind", requests-requests/10, grown)
+	}
+	if wrong > 0 {
+		t.Errorf("%d of %d jobs ran under another request's context", wrong, requests)
+	}
+}
+
 type spanWithAttributes struct {
 	*testSpan
 	attributes []byte
