@@ -17,6 +17,9 @@ import (
 // another pid namespace is reached by the pid that this process sees.
 func Open(ctx context.Context, pid int) (*VM, error) {
 	v, err := open(ctx, pid)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("attach to pid %d: %w: run it as the JVM's user, or as root with CAP_SYS_PTRACE", pid, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("attach to pid %d: %w", pid, err)
 	}

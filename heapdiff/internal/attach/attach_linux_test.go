@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -199,6 +200,17 @@ func TestGone(t *testing.T) {
 		if _, err := Open(t.Context(), pid); !errors.Is(err, ErrGone) {
 			t.Errorf("pid %d: err = %v, want ErrGone", pid, err)
 		}
+	}
+}
+
+// Whoever may not look into a process is told what it takes.
+func TestNotPermitted(t *testing.T) {
+	if _, err := os.ReadFile("/proc/1/maps"); err == nil {
+		t.Skip("process 1 may be looked into here")
+	}
+	_, err := Open(t.Context(), 1)
+	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "CAP_SYS_PTRACE") {
+		t.Errorf("err = %v, want one that names CAP_SYS_PTRACE", err)
 	}
 }
 
