@@ -22,23 +22,33 @@ func TestExplicitMode(t *testing.T) {
 	want(t, "FromContext with a span", FromContext(ctx), r)
 	scope.Leave()
 
-	dump := func() string {
+	// dump is the part of the goroutine profile in which the function at
+	// stands: other goroutines may be on their way out, labels and all.
+	dump := func(at string) string {
 		var b bytes.Buffer
 		if err := pprof.Lookup("goroutine").WriteTo(&b, 1); err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
-		return b.String()
+		for entry := range strings.SplitSeq(b.String(), "\n\n") {
+			if strings.Contains(entry, at) {
+				return entry
+			}
+		}
+		return ""
 	}
+	const here = "propagate.TestExplicitMode+"
 	id := r.SpanContext().TraceID().String()
 	scope = EnterContext(ctx)
-	if got := dump(); !strings.Contains(got, id) || !strings.Contains(got, `"user":"u"`) {
+	if got := dump(here); !strings.Contains(got, id) || !strings.Contains(got, `"user":"u"`) {
 		t.Error("EnterContext does not label the goroutine")
 	}
 	inside := make(chan string)
-	go func() { inside <- dump() }()
-	<-inside
+	go func() { inside <- dump("propagate.TestExplicitMode.func") }()
+	if got := <-inside; !strings.Contains(got, id) {
+		t.Error("a goroutine started inside does not inherit the label")
+	}
 	scope.Leave()
-	if got := dump(); strings.Contains(got, id) || !strings.Contains(got, `"user":"u"`) {
+	if got := dump(here); strings.Contains(got, id) || !strings.Contains(got, `"user":"u"`) {
 		t.Error("Leave does not give back the labels of the outer context")
 	}
 	pprof.SetGoroutineLabels(bg)
