@@ -7,8 +7,6 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/propagation"
-
-	"github.com/clewhq/clew/trace"
 )
 
 // config is what the variables say, as far as the SDK and its exporters do not read them themselves.
@@ -16,6 +14,7 @@ import (
 type config struct {
 	disabled        bool
 	propagator      propagation.TextMapPropagator
+	pinpoint        bool     // span ids as Pinpoint's callers decide
 	traces, metrics []string // exporters
 	spanProtocol    otlpProtocol
 	metricProtocol  otlpProtocol
@@ -25,11 +24,11 @@ type config struct {
 func read(lookup func(string) string) (config, error) {
 	e := &env{lookup: lookup}
 	c := config{
-		disabled:   e.boolean("OTEL_SDK_DISABLED"),
-		propagator: e.propagator(),
-		traces:     e.list("OTEL_TRACES_EXPORTER", "otlp", "otlp", "console"),
-		metrics:    e.list("OTEL_METRICS_EXPORTER", "otlp", "otlp", "console"),
+		disabled: e.boolean("OTEL_SDK_DISABLED"),
+		traces:   e.list("OTEL_TRACES_EXPORTER", "otlp", "otlp", "console"),
+		metrics:  e.list("OTEL_METRICS_EXPORTER", "otlp", "otlp", "console"),
 	}
+	c.propagator, c.pinpoint = e.propagator()
 	e.checkResource()
 	e.checkSampler()
 	e.checkLimits()
@@ -39,22 +38,6 @@ func read(lookup func(string) string) (config, error) {
 	e.number("OTEL_METRIC_EXPORT_TIMEOUT", 1, " of milliseconds")
 	c.spanProtocol, c.metricProtocol = e.otlp(c)
 	return c, e.err()
-}
-
-func (e *env) propagator() propagation.TextMapPropagator {
-	var ps []propagation.TextMapPropagator
-	for _, name := range e.list("OTEL_PROPAGATORS", "tracecontext,baggage", "tracecontext", "baggage") {
-		switch name {
-		case "tracecontext":
-			ps = append(ps, propagation.TraceContext{})
-		case "baggage":
-			ps = append(ps, propagation.Baggage{})
-		}
-	}
-	if len(ps) == 2 {
-		return trace.Propagator() // the same, and faster on HTTP headers
-	}
-	return propagation.NewCompositeTextMapPropagator(ps...)
 }
 
 // checkResource finds what the SDK would leave out of the resource or take as it stands, and what

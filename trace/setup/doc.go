@@ -8,12 +8,13 @@
 //	defer func() { err = errors.Join(err, shutdown(context.Background())) }()
 //
 // There is nothing to configure but the variables of the OpenTelemetry specification, and there are
-// none of our own. These are read:
+// none of our own; only pinpoint, see package trace/pinpoint, is a word that it does not have. These are read:
 //
 //	OTEL_SDK_DISABLED                     true: no traces, no metrics; headers are still passed on
 //	OTEL_SERVICE_NAME                     service.name
 //	OTEL_RESOURCE_ATTRIBUTES              key=value,…
-//	OTEL_PROPAGATORS                      tracecontext, baggage (both by default), or none
+//	OTEL_PROPAGATORS                      tracecontext, baggage (both by default), b3, b3multi, jaeger,
+//	                                      pinpoint; or none. W3C's prevail where a request brings more
 //	OTEL_TRACES_EXPORTER                  otlp (default), console, none; several with commas
 //	OTEL_TRACES_SAMPLER, …_ARG            the six samplers of the specification
 //	OTEL_METRICS_EXPORTER                 otlp (default), console, none; several with commas

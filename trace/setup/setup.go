@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/clewhq/clew/trace/pinpoint"
 )
 
 // Init sets OpenTelemetry's global tracer provider, meter provider and propagator to what the OTEL_*
@@ -71,7 +73,11 @@ func build(ctx context.Context, c config) (p providers, err error) {
 	}
 	if len(c.traces) > 0 {
 		// The sampler and the limits the SDK takes from the variables.
-		p.tracer = sdktrace.NewTracerProvider(sdktrace.WithResource(res))
+		opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
+		if c.pinpoint {
+			opts = append(opts, sdktrace.WithIDGenerator(pinpoint.IDGenerator(nil)))
+		}
+		p.tracer = sdktrace.NewTracerProvider(opts...)
 		for _, name := range c.traces {
 			exporter, err := c.spanExporter(ctx, name)
 			if err != nil {

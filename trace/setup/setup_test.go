@@ -278,8 +278,14 @@ func TestPropagators(t *testing.T) {
 		" baggage , baggage":   "baggage",
 		"baggage,tracecontext": "baggage traceparent tracestate",
 		"none":                 "",
+		"b3":                   "b3",
+		"b3multi":              "x-b3-flags x-b3-sampled x-b3-spanid x-b3-traceid",
+		"b3,tracecontext":      "b3 traceparent tracestate",
+		"jaeger":               "uber-trace-id",
+		"pinpoint": "Pinpoint-Flags Pinpoint-Sampled Pinpoint-SpanID Pinpoint-TraceID Pinpoint-pAppName Pinpoint-pAppType " +
+			"Pinpoint-pSpanID tracestate",
 	} {
-		setenv(t, "OTEL_PROPAGATORS", value, "OTEL_TRACES_EXPORTER", "none")
+		setenv(t, "OTEL_PROPAGATORS", value, "OTEL_TRACES_EXPORTER", "none", "OTEL_SERVICE_NAME", "shop")
 		start(t)
 		fields := otel.GetTextMapPropagator().Fields()
 		slices.Sort(fields)
