@@ -91,6 +91,7 @@ func (c *Calendar) kind(t time.Time) DayKind {
 // opening is news; elsewhere finer slots would only learn more slowly.
 type slotting struct {
 	ofMinute [24 * 60]uint16
+	nearEdge [24 * 60]bool // an edge lies a little before
 	slots    int
 }
 
@@ -98,6 +99,8 @@ const (
 	coarse   = 5 // minutes
 	edgeFrom = -5
 	edgeTo   = 25 // an opening is not over in a minute
+	// edgeGrace is how long the edge is news to who knows of no calendar.
+	edgeGrace = 30
 )
 
 func newSlotting(edges []time.Duration) *slotting {
@@ -110,6 +113,11 @@ func newSlotting(edges []time.Duration) *slotting {
 		}
 	}
 	s := &slotting{slots: -1}
+	for _, e := range edges {
+		for m := range edgeGrace {
+			s.nearEdge[(int(e/time.Minute)+m)%(24*60)] = true
+		}
+	}
 	for m := range s.ofMinute {
 		if m%coarse == 0 || fine[m] {
 			s.slots++
@@ -146,16 +154,19 @@ type clock struct {
 	known    bool
 }
 
-func (c *clock) at(t time.Time) (kind DayKind, slot int) {
-	sec := t.Unix()
+// at returns the kind of day and the minute of it.
+func (c *clock) at(sec int64) (kind DayKind, minute int) {
 	if q := floorDiv(sec, 900); !c.known || q != c.quarter {
-		local := t.In(c.schedule.calendar.zone())
+		local := time.Unix(sec, 0).In(c.schedule.calendar.zone())
 		_, offset := local.Zone()
 		c.quarter, c.offset, c.known = q, int64(offset), true
 		c.dayKind = c.schedule.calendar.kind(local)
 	}
-	minute := floorDiv(sec+c.offset, 60)
-	return c.dayKind, int(c.schedule.slots.ofMinute[minute-floorDiv(minute, 24*60)*24*60])
+	day := (sec + c.offset) % 86400
+	if day < 0 {
+		day += 86400
+	}
+	return c.dayKind, int(day / 60)
 }
 
 func floorDiv(a, b int64) int64 {

@@ -86,43 +86,53 @@ func (e *Ensemble) Observe(t time.Time, v float64) Verdict {
 	if !isValue(v) {
 		return absent(v)
 	}
-	sec := t.Unix()
+	o := e.observe(t.Unix(), v, features, raise)
+	if e.n < warmUp {
+		e.quiet.pass(0, quietPoints)
+		nan := math.NaN()
+		return Verdict{Value: v, Expected: nan, Low: nan, High: nan, Cause: o.cause}
+	}
+	return Verdict{
+		Value: v, Expected: o.mean, Low: o.mean - o.sd, High: o.mean + o.sd,
+		Z: o.z, Score: squash(e.quiet.pass(o.surprise, quietPoints)), State: Ready, Cause: o.cause,
+	}
+}
+
+// opinion is the loudest feature, with how large it is for itself.
+type opinion struct {
+	feature
+	cause    Cause
+	surprise float64
+	record   float64 // the largest z that it had shown
+}
+
+// observe judges and learns a value at a time in Unix seconds. It asks the first
+// so many features only, and lets a point raise a record by no more than rise.
+func (e *Ensemble) observe(sec int64, v float64, asked int, rise float64) opinion {
 	if e.n == 0 {
 		e.start, e.lo, e.hi = sec, v, v
 	}
 	e.recent[e.n%shortPoints] = v
 	e.n++
 	fs := e.features(sec, v)
-	best, surprise := 0, 0.0
-	for i := range fs {
+	var o opinion
+	for i := range asked {
 		if !fs[i].known {
 			continue
 		}
-		if s := e.records[i].surprise(math.Abs(fs[i].z)); s > surprise {
-			best, surprise = i, s
+		record := e.records[i].best
+		if s := e.records[i].surprise(math.Abs(fs[i].z), rise); s > o.surprise || i == 0 {
+			o = opinion{fs[i], featureCauses[i], s, record}
 		}
 	}
-	cause := featureCauses[best]
 	if news := e.outside(v); news > 0 {
-		if news > surprise {
-			cause = Range
+		if news > o.surprise {
+			o.cause = Range
 		}
-		surprise += news
+		o.surprise += news
 	}
 	e.learn(sec, v)
-	return e.verdict(v, fs[best], cause, surprise)
-}
-
-func (e *Ensemble) verdict(v float64, f feature, cause Cause, surprise float64) Verdict {
-	if e.n < warmUp {
-		e.quiet.pass(0, quietPoints)
-		nan := math.NaN()
-		return Verdict{Value: v, Expected: nan, Low: nan, High: nan, Cause: cause}
-	}
-	return Verdict{
-		Value: v, Expected: f.mean, Low: f.mean - f.sd, High: f.mean + f.sd,
-		Z: f.z, Score: squash(e.quiet.pass(surprise, quietPoints)), State: Ready, Cause: cause,
-	}
+	return o
 }
 
 // features asks every baseline. Those that do not know yet say so.

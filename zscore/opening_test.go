@@ -116,11 +116,10 @@ func (g *gateway) addFaults(r *rand.Rand) {
 	add("+45 % for 40 min", 15, 11*time.Hour+jitter(), 40*time.Minute, times(1.45))
 }
 
-// watch runs a season over the simulation and returns the alerts that began
+// watch runs a detector over the simulation and returns the alerts that began
 // after the history.
-func (g *gateway) watch(t testing.TB, cal *Calendar) []Alert {
+func (g *gateway) watch(t testing.TB, s Detector) []Alert {
 	t.Helper()
-	s := newSeason(t, cal, Log)
 	c, err := NewCondition(DefaultRule())
 	if err != nil {
 		t.Fatal(err)
@@ -139,11 +138,16 @@ func (g *gateway) watch(t testing.TB, cal *Calendar) []Alert {
 }
 
 func TestOpeningsOfAMarket(t *testing.T) {
-	seeds := *seedCount
+	for _, name := range []string{"auto", "season"} {
+		t.Run(name, func(t *testing.T) { openings(t, name, *seedCount) })
+	}
+}
+
+func openings(t *testing.T, name string, seeds int) {
 	found, false_, openings, missing := 0, 0, 0, 0
 	for seed := range seeds {
 		g, cal := newGateway(t, history+3, uint64(seed), true)
-		alerts := g.watch(t, cal)
+		alerts := g.watch(t, newDetector(t, name, cal))
 		used := make([]bool, len(alerts))
 		for _, f := range g.faults {
 			hit := -1
@@ -188,6 +192,19 @@ func TestOpeningsOfAMarket(t *testing.T) {
 	if false_*5 > 3*seeds {
 		t.Errorf("%d false alerts in %d weeks, want at most one in five", false_, 3*seeds)
 	}
+}
+
+func newDetector(t testing.TB, name string, cal *Calendar) Detector {
+	t.Helper()
+	schedule, err := NewSchedule(*cal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := NewDetector(name, schedule, KindRate, step)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func describe(a Alert) string {

@@ -27,7 +27,7 @@ var (
 
 // surprise compares f, 0 or more, with the record and then lets f change it: 1
 // is as large as anything before. The first values surprise nobody.
-func (r *record) surprise(f float64) float64 {
+func (r *record) surprise(f, rise float64) float64 {
 	s := 0.0
 	switch {
 	case r.best > 0:
@@ -41,7 +41,7 @@ func (r *record) surprise(f float64) float64 {
 	r.best *= recordFade
 	if f > r.best {
 		if r.usual.n >= raiseAfter && r.best > 0 {
-			f = min(f, raise*r.best)
+			f = min(f, rise*r.best)
 		}
 		r.best = f
 	}

@@ -19,22 +19,26 @@ const (
 // The season's parameters. Times are of the series, not numbers of points, since
 // a slot is one too.
 const (
-	slowHalf     = 2 * time.Hour    // half-life of the level of the day
-	fastHalf     = 15 * time.Minute // and of the level of the moment
-	slotMemory   = 4                // visits that a slot remembers
-	minVisits    = 3                // before a slot judges
-	poolVisits   = 2                // what all slots together weigh against one
-	faultZ       = 4.0              // from here a point is taken for a fault
-	faultWeight  = 0.1              // and teaches this much
-	absorbAfter  = 24 * time.Hour   // a fault that lasts so long is the new level
-	clipLog      = 0.3              // what a point may pull a level by, Log
-	clipSD       = 3.0              // and in deviations, Linear
-	varianceClip = 36.0             // what a fault's square counts, in variances
-	floorLog     = 0.02             // the smallest deviation, Log
-	floorLinear  = 0.002            // and Linear, in units of the usual value
-	unitPoints   = 64               // points that the unit is taken from
-	unitShare    = 50               // Log is linear below usual/unitShare
+	slowHalf      = 2 * time.Hour    // half-life of the level of the day
+	fastHalf      = 15 * time.Minute // and of the level of the moment
+	slotMemory    = 4                // visits that a slot remembers
+	minVisits     = 3                // before a slot judges
+	poolVisits    = 2                // what all slots together weigh against one
+	faultZ        = 4.0              // from here a point is taken for a fault
+	faultWeight   = 0.1              // and teaches this much
+	absorbAfter   = 24 * time.Hour   // a fault that lasts so long is the new level
+	clipLog       = 0.3              // what a point may pull a level by, Log
+	clipSD        = 3.0              // and in deviations, Linear
+	varianceClip  = 36.0             // what a fault's square counts, in variances
+	floorLog      = 0.02             // the smallest deviation, Log
+	floorLinear   = 0.002            // and Linear, in units of the usual value
+	explainPoints = 100              // judged points before the season may rule alone
+	plainHalf     = 40000            // half-life of the plain variance, in points: a week of the day's shape
+	unitPoints    = 64               // points that the unit is taken from
+	unitShare     = 50               // Log is linear below usual/unitShare
 )
+
+var plainAlpha = decay(plainHalf)
 
 // Season holds a point against the same time of day on days of the same kind,
 // and against how this day has gone so far. It is for series that people make:
@@ -55,6 +59,8 @@ type Season struct {
 
 	slow, fast float64
 	pool       [2]moments // squares of the distances from slow and fast
+	plain      moments    // squares of the distances from a level that knows no slots
+	plainLevel float64
 	visit      visit
 	last       time.Time
 	step       time.Duration // that the alphas are for
@@ -86,7 +92,8 @@ func (s *Season) Observe(t time.Time, v float64) Verdict {
 	if !isValue(v) {
 		return absent(v)
 	}
-	kind, slot := s.clock.at(t)
+	kind, minute := s.clock.at(t.Unix())
+	slot := int(s.clock.schedule.slots.ofMinute[minute])
 	if !s.knowUnit(v) {
 		return judge(v, 0, 0, Learning, TimeOfDay)
 	}
@@ -96,6 +103,11 @@ func (s *Season) Observe(t time.Time, v float64) Verdict {
 	}
 	s.advance(t)
 	y := s.forward(v)
+	if s.plain.n == 0 {
+		s.plainLevel = y
+	}
+	s.plain.add((y-s.plainLevel)*(y-s.plainLevel), plainAlpha)
+	s.plainLevel += s.alphas[0] * (y - s.plainLevel)
 	stats, of, ok := s.lookup(kind, slot)
 	if !ok || of != kind {
 		s.begin(y, kind, slot)
@@ -119,6 +131,12 @@ func (s *Season) Observe(t time.Time, v float64) Verdict {
 		Value: v, Expected: s.back(mean), Low: s.back(mean - sd), High: s.back(mean + sd),
 		Z: z, Score: squash(math.Abs(z)), State: Ready, Cause: TimeOfDay,
 	}
+}
+
+// explains reports whether the time of day accounts for most of what the level of
+// the day leaves open. Where it doesn't, the season is no baseline.
+func (s *Season) explains() bool {
+	return s.pool[0].n >= explainPoints && s.pool[0].mean < seasonRules*s.plain.mean
 }
 
 // knowUnit takes the unit of the series from its first points, so that nothing

@@ -18,8 +18,9 @@ import (
 
 // backtest is what the user asked for.
 type backtest struct {
-	csv, zone, calendar, kind, detector, from string
+	csv, zone, calendar, detector, from string
 
+	kind zscore.Kind
 	rule zscore.Rule
 }
 
@@ -42,9 +43,10 @@ and errors only a rise counts. The calendar, a YAML file, has any of
   days: [mon, tue, wed, thu, fri]
   holidays: [2026-01-01]
 
-The detector season wants three days of a kind before it judges that kind: give
-it some weeks before --from. A series that is silent for more than three of its
-intervals is absent.`,
+The detector auto judges by the time of day where that explains the series, and
+otherwise by what is usual for it. For the time of day it wants three days of a
+kind before it judges that kind: give it some weeks before --from. A series that
+is silent for more than three of its intervals is absent.`,
 		Example: `  spikewatch backtest --csv rps.csv --calendar krx.yaml --kind rate --from 2026-10-01T00:00:00+09:00
   spikewatch backtest --csv p99.csv --kind latency --detector zscore --format json`,
 		Args: cli.NoArgs,
@@ -53,8 +55,8 @@ intervals is absent.`,
 	fs.StringVar(&b.csv, "csv", "", "the series, a `file`; - is standard input")
 	fs.StringVar(&b.zone, "zone", "", "IANA time `zone` of days and hours (default: the calendar's, else UTC)")
 	fs.StringVar(&b.calendar, "calendar", "", "YAML `file` with opening hours and holidays")
-	fs.StringVar(&b.kind, "kind", "gauge", "what a value is: rate, latency, errors, gauge or counter")
-	fs.StringVar(&b.detector, "detector", "season", "season, zscore, ewma or mad; the last three over an hour")
+	kind := fs.String("kind", "gauge", "what a value is: rate, latency, errors, gauge or counter")
+	fs.StringVar(&b.detector, "detector", "auto", "auto, season, ensemble, zscore, ewma or mad; the last three over an hour")
 	fs.StringVar(&b.from, "from", "", "points before this `time` only teach")
 	fs.Float64Var(&b.rule.Fire, "fire", b.rule.Fire, "z at which an alert begins")
 	fs.Float64Var(&b.rule.Resolve, "resolve", b.rule.Resolve, "z below which it ends")
@@ -66,7 +68,11 @@ intervals is absent.`,
 		panic(err) // the flag was added above
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		b.rule.For = *hold
+		var err error
+		if b.kind, err = zscore.ParseKind(*kind); err != nil {
+			return fmt.Errorf("--%w", err)
+		}
+		b.rule.For, b.rule.Down = *hold, b.kind.Rule().Down
 		result, zone, err := b.run(c.Context(), s)
 		if err != nil {
 			return err
@@ -175,7 +181,7 @@ func (b *backtest) readPoints(ctx context.Context, in io.Reader) ([]source.Point
 		if n := len(points); n > 0 && !p.Time.After(points[n-1].Time) {
 			return nil, fmt.Errorf("%s: point %d, of %s, is not later than the one before it: sort the file by time, one series in it", name, n+1, p.TimeText)
 		}
-		if b.kind == "counter" {
+		if b.kind == zscore.KindCounter {
 			p.Value = rate.Next(p.Time, p.Value)
 		}
 		points = append(points, p)
@@ -197,30 +203,13 @@ func usualInterval(points []source.Point) time.Duration {
 }
 
 func (b *backtest) newDetector(calendar zscore.Calendar, interval time.Duration) (zscore.Detector, error) {
-	scale := zscore.Log
-	switch b.kind {
-	case "rate", "counter":
-	case "latency", "errors":
-		b.rule.Down = false
-	case "gauge":
-		scale = zscore.Linear
-	default:
-		return nil, fmt.Errorf("--kind %s: want rate, latency, errors, gauge or counter", b.kind)
+	schedule, err := zscore.NewSchedule(calendar)
+	if err != nil {
+		return nil, err
 	}
-	hour := max(10, int(time.Hour/interval))
-	switch b.detector {
-	case "season":
-		schedule, err := zscore.NewSchedule(calendar)
-		if err != nil {
-			return nil, err
-		}
-		return zscore.NewSeason(schedule, scale), nil
-	case "zscore":
-		return zscore.NewRolling(hour)
-	case "ewma":
-		return zscore.NewEWMA(float64(hour) / 2)
-	case "mad":
-		return zscore.NewMAD(hour)
+	d, err := zscore.NewDetector(b.detector, schedule, b.kind, interval)
+	if err != nil {
+		return nil, fmt.Errorf("--%w", err)
 	}
-	return nil, fmt.Errorf("--detector %s: want season, zscore, ewma or mad", b.detector)
+	return d, nil
 }
