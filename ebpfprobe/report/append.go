@@ -53,7 +53,7 @@ func (s *Server) append(p *Server) {
 	slices.SortStableFunc(s.Commands, func(a, b Command) int { return cmp.Compare(b.Count, a.Count) })
 	s.Clients = sums(s.Clients, p.Clients, func(c *Client) string { return c.Address }, (*Client).merge)
 	s.Prefixes = sums(s.Prefixes, p.Prefixes, func(c *Prefix) string { return c.Prefix },
-		func(c, o *Prefix) { c.Prefix = o.Prefix; c.Command.merge(&o.Command) })
+		func(c, o *Prefix) { c.Prefix = o.Prefix; c.merge(&o.Command) })
 	s.Syscalls = sums(s.Syscalls, p.Syscalls, func(c *Syscall) string { return c.Name }, (*Syscall).merge)
 	s.Blame = sums(s.Blame, p.Blame, blameKey, (*Blame).merge)
 	slices.SortStableFunc(s.Blame, func(a, b Blame) int { return cmp.Compare(b.WaitNS, a.WaitNS) })

@@ -51,3 +51,13 @@ func (p *Phases) merge(o *Phases) {
 		(*parts[i].time).Merge(&other.Histogram)
 	}
 }
+
+// HasParts says whether any part of service was measured.
+func (p *Phases) HasParts() bool {
+	for _, part := range p.parts() {
+		if d := *part.time; d != nil && d.Count > 0 {
+			return true
+		}
+	}
+	return false
+}

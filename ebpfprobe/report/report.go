@@ -47,7 +47,7 @@ type Server struct {
 
 // Command is all requests of one name.
 type Command struct {
-	Name   string `json:"name"`  // in capitals; OTHER when the kernel's table was full
+	Name   string `json:"name"`  // in capitals; Other when the kernel's table was full
 	Count  uint64 `json:"count"` // requests read from sockets
 	Errors uint64 `json:"errors"`
 	Phases Phases `json:"phases"`

@@ -121,7 +121,7 @@ func commandSince(c, old *Command) Command {
 	return d
 }
 
-func durationsSince(d, old *Durations) Durations { return Durations{d.Histogram.Since(&old.Histogram)} }
+func durationsSince(d, old *Durations) Durations { return Durations{d.Since(&old.Histogram)} }
 
 func syscallSince(c, old *Syscall) Syscall {
 	return Syscall{
@@ -132,7 +132,7 @@ func syscallSince(c, old *Syscall) Syscall {
 
 // blamed is what makes two entries of blame the same one.
 type blamed struct {
-	cause                                Cause
+	cause                               Cause
 	by, detail, client, traceID, spanID string
 }
 

@@ -28,18 +28,19 @@ func (t *table) write(w io.Writer) error {
 	}
 	var b strings.Builder
 	for _, row := range t.rows {
-		line := t.indent
+		var line strings.Builder
+		line.WriteString(t.indent)
 		for i, cell := range row {
 			fill := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 			switch {
 			case i == 0, t.tailLeft && i == len(widths)-1:
-				line += cell + fill
+				line.WriteString(cell + fill)
 			default:
-				line += fill + cell
+				line.WriteString(fill + cell)
 			}
-			line += "  "
+			line.WriteString("  ")
 		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -73,9 +73,13 @@ func (p *Page) Text(selector string) (text string) {
 var keys = map[string]struct {
 	code int
 	text string
-}{"Enter": {13, "\r"}, "Escape": {27, ""}, "Tab": {9, ""}}
+}{
+	"Enter": {13, "\r"}, "Escape": {27, ""}, "Tab": {9, ""},
+	"ArrowLeft": {37, ""}, "ArrowUp": {38, ""}, "ArrowRight": {39, ""}, "ArrowDown": {40, ""},
+}
 
-// Press presses keys one after another: letters, "Enter", "Escape", "Tab".
+// Press presses keys one after another: letters, "Enter", "Escape", "Tab",
+// "ArrowUp" and its like.
 func (p *Page) Press(names ...string) {
 	p.t.Helper()
 	for _, name := range names {
