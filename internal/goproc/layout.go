@@ -19,6 +19,7 @@ type layout struct {
 	syscallSP, syscallPC                 uint64
 	lockedM, parent, gopc, startPC       uint64
 	labels                               uint64
+	curg                                 uint64 // in runtime.m
 	moduleSize                           int
 
 	waitReasons []string
@@ -50,21 +51,21 @@ var layouts = []layout{
 		minor: 24,
 		gSize: 440, goid: 160, status: 152, seq: 199, waitSince: 176, reason: 184,
 		schedSP: 56, schedPC: 64, schedLR: 96, syscallSP: 112, syscallPC: 120,
-		lockedM: 216, parent: 280, gopc: 288, startPC: 304, labels: 352,
+		lockedM: 216, parent: 280, gopc: 288, startPC: 304, labels: 352, curg: 192,
 		moduleSize: 584, waitReasons: waitReasons24, funcWrapper: 22,
 	},
 	{
 		minor: 25,
 		gSize: 440, goid: 152, status: 144, seq: 191, waitSince: 168, reason: 176,
 		schedSP: 56, schedPC: 64, schedLR: 88, syscallSP: 104, syscallPC: 112,
-		lockedM: 208, parent: 272, gopc: 280, startPC: 296, labels: 344,
+		lockedM: 208, parent: 272, gopc: 280, startPC: 296, labels: 344, curg: 184,
 		moduleSize: 584, waitReasons: waitReasons25, funcWrapper: 23,
 	},
 	{
 		minor: 26,
 		gSize: 456, goid: 152, status: 144, seq: 191, waitSince: 168, reason: 176,
 		schedSP: 56, schedPC: 64, schedLR: 88, syscallSP: 104, syscallPC: 112,
-		lockedM: 208, parent: 280, gopc: 288, startPC: 304, labels: 352,
+		lockedM: 208, parent: 280, gopc: 288, startPC: 304, labels: 352, curg: 184,
 		moduleSize: 592, waitReasons: waitReasons26, funcWrapper: 23, deadExtra: true,
 	},
 }

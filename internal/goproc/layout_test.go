@@ -52,18 +52,19 @@ func TestLayoutAgainstDWARF(t *testing.T) {
 			l := &layouts[i]
 			t.Run(fmt.Sprintf("go1.%d/%s", l.minor, goarch), func(t *testing.T) {
 				exe := build{}.make(t, toolchain(t, l.minor), "GOOS=linux", "GOARCH="+goarch)
-				got := structs(t, exe, "runtime.g", "runtime.gobuf", "runtime.moduledata", "runtime.stack", "runtime._func", "runtime.inlinedCall", "runtime.pcHeader")
+				got := structs(t, exe, "runtime.g", "runtime.m", "runtime.gobuf", "runtime.moduledata", "runtime.stack", "runtime._func", "runtime.inlinedCall", "runtime.pcHeader")
 				g, buf, md := got["runtime.g"], got["runtime.gobuf"], got["runtime.moduledata"]
 				want := map[string]uint64{
 					"g": uint64(l.gSize), "goid": l.goid, "atomicstatus": l.status, "trackingSeq": l.seq,
 					"waitsince": l.waitSince, "waitreason": l.reason, "sched.sp": l.schedSP, "sched.pc": l.schedPC, "sched.lr": l.schedLR,
 					"syscallsp": l.syscallSP, "syscallpc": l.syscallPC, "lockedm": l.lockedM, "parentGoid": l.parent,
-					"gopc": l.gopc, "startpc": l.startPC, "labels": l.labels,
+					"gopc": l.gopc, "startpc": l.startPC, "labels": l.labels, "m": gM, "m.curg": l.curg,
 					"stack.lo": gStackLo, "stack.hi": gStackHi, "moduledata": uint64(l.moduleSize),
 				}
 				have := map[string]uint64{
 					"g": g[""], "sched.sp": g["sched"] + buf["sp"], "sched.pc": g["sched"] + buf["pc"], "sched.lr": g["sched"] + buf["lr"],
 					"stack.lo": g["stack"] + got["runtime.stack"]["lo"], "stack.hi": g["stack"] + got["runtime.stack"]["hi"], "moduledata": md[""],
+					"m.curg": got["runtime.m"]["curg"],
 				}
 				for k := range want {
 					if off, ok := g[k]; ok && k != "g" {

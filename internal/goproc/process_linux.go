@@ -33,41 +33,73 @@ type Process struct {
 // chain. Close frees what Open took.
 func Open(pid int) (*Process, error) {
 	p, err := open(pid)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return nil, newPermissionError(pid)
-	case err != nil:
-		if ve := new(VersionError); errors.As(err, &ve) {
-			return nil, err
-		}
-		return nil, fmt.Errorf("read process %d: %w", pid, err)
+	if err != nil {
+		return nil, explained(pid, err)
 	}
 	return p, nil
 }
 
+// explained words an error for the user.
+func explained(pid int, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return newPermissionError(pid)
+	}
+	if ve := new(VersionError); errors.As(err, &ve) {
+		return err
+	}
+	return fmt.Errorf("read process %d: %w", pid, err)
+}
+
+func newProcess(pid int) *Process {
+	return &Process{dir: "/proc/" + strconv.Itoa(pid), program: Program{PID: pid}}
+}
+
 func open(pid int) (*Process, error) {
-	p := &Process{dir: "/proc/" + strconv.Itoa(pid), program: Program{PID: pid}}
+	p := newProcess(pid)
 	if err := p.open(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
-func (p *Process) open() (err error) {
-	if p.began, err = startTime(p.dir); err != nil {
-		return err
+// withProgram calls f with a process of whose program the layout is known, and
+// of which nothing else is open.
+func withProgram(pid int, f func(*Process, *layout) error) error {
+	p := newProcess(pid)
+	l, err := p.identify()
+	if err == nil {
+		err = f(p, l)
 	}
-	if err := p.openProgram(); err != nil {
-		return err
+	if err = errors.Join(err, p.Close()); err != nil {
+		return explained(pid, err)
 	}
-	l, ok := layoutOf(p.program.GoVersion)
-	if !ok {
-		return &VersionError{PID: p.program.PID, Version: p.program.GoVersion}
+	return nil
+}
+
+func (p *Process) open() error {
+	l, err := p.identify()
+	if err != nil {
+		return err
 	}
 	if p.mem, err = openMemory(p.program.PID, p.dir); err != nil {
 		return err
 	}
 	return p.locate(l)
+}
+
+// identify opens the process's program and finds the layout of its runtime.
+func (p *Process) identify() (l *layout, err error) {
+	if p.began, err = startTime(p.dir); err != nil {
+		return nil, err
+	}
+	if err := p.openProgram(); err != nil {
+		return nil, err
+	}
+	l, ok := layoutOf(p.program.GoVersion)
+	if !ok {
+		return nil, &VersionError{PID: p.program.PID, Version: p.program.GoVersion}
+	}
+	return l, nil
 }
 
 // openProgram opens the process's executable, even if its file was deleted or

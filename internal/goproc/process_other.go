@@ -14,9 +14,14 @@ type Process struct{}
 
 // Open reports that this system can't do it; the error is
 // [errors.ErrUnsupported] to errors.Is.
-func Open(pid int) (*Process, error) {
-	return nil, fmt.Errorf("read process %d: %w on %s/%s: it takes Linux", pid, errors.ErrUnsupported, runtime.GOOS, runtime.GOARCH)
+func Open(pid int) (*Process, error) { return nil, unsupported(pid) }
+
+func unsupported(pid int) error {
+	return fmt.Errorf("read process %d: %w on %s/%s: it takes Linux", pid, errors.ErrUnsupported, runtime.GOOS, runtime.GOARCH)
 }
+
+// ThreadOf reports that this system can't do it, as [Open] does.
+func ThreadOf(pid int) (Thread, error) { return Thread{}, unsupported(pid) }
 
 // Program returns the zero value.
 func (*Process) Program() Program { return Program{} }

@@ -18,6 +18,7 @@ typedef long long s64;
 #define SEC(name) __attribute__((section(name), used))
 #define INLINE static __attribute__((always_inline)) inline
 #define NULL ((void *)0)
+#define offsetof(type, member) __builtin_offsetof(type, member)
 
 #define __uint(name, val) int(*name)[val]
 #define __type(name, val) typeof(val) *name
@@ -53,6 +54,7 @@ static void *(*const bpf_ringbuf_reserve)(void *rb, u64 size, u64 flags) = (void
 static void (*const bpf_ringbuf_submit)(void *data, u64 flags) = (void *)132;
 static void (*const bpf_ringbuf_discard)(void *data, u64 flags) = (void *)133;
 static u64 (*const bpf_ringbuf_query)(void *rb, u64 what) = (void *)134;
+static struct tcp_sock *(*const bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
 static void *(*const bpf_task_storage_get)(void *map, void *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
 static long (*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
@@ -101,10 +103,25 @@ struct sock {
 	struct sock_common __sk_common;
 };
 
+struct tcp_sock {
+	u32 copied_seq; /* of the first byte that was not read yet */
+	u32 write_seq;  /* of the first byte that was not written yet */
+};
+
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+	unsigned long fsbase;
+};
+#else
+struct thread_struct {
+};
+#endif
+
 struct task_struct {
 	int pid;
 	int tgid;
 	struct task_struct *group_leader;
+	struct thread_struct thread;
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -172,6 +189,9 @@ struct user_msghdr {
 	u64 iov;
 	u64 iovlen;
 };
+
+/* between the network's order of bytes and the host's, which is little-endian */
+#define net16(v) ((u16)((u16)(v) << 8 | (u16)(v) >> 8))
 
 #define AF_UNIX 1
 #define AF_INET 2

@@ -7,17 +7,9 @@
 #define CLEW_SERVER_H
 
 #include "kernel.h"
+#include "tuple.h"
 
 #define MAX_SERVERS 64
-
-/* who sent a request: both ends of its connection, IPv4 as ::ffff:a.b.c.d */
-struct tuple {
-	u8 client[16];
-	u8 server[16];
-	u16 client_port; /* 0: a Unix socket */
-	u16 server_port;
-	u32 pad;
-};
 
 /* what holds the event loop since a batch of requests was read */
 struct hold {
