@@ -18,7 +18,11 @@ import (
 func (x *exchange) close() {
 	p := recover()
 	x.handBack()
-	x.record(outcomeOf(x, p))
+	o := outcomeOf(x, p)
+	x.observe(o)
+	if !x.started {
+		x.record(o)
+	}
 	if p != nil {
 		panic(p)
 	}

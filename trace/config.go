@@ -31,6 +31,7 @@ type config struct {
 	linked     bool
 	metrics    bool
 	filters    []func(*http.Request) bool
+	observers  []func(*Served)
 }
 
 func newConfig(opts []Option) *config {

@@ -43,12 +43,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	if outer, done := served(r.Context()); done {
+	outer, done := served(r.Context())
+	if done && !h.observes(outer) {
 		defer outer.adoptRoute(r)
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	x := h.open(w, r)
+	x := h.open(w, r, outer, done)
+	defer outer.adoptRoute(x.inner)
 	defer x.close()
 	h.next.ServeHTTP(x.shaped(), x.inner)
 	x.returned = true
@@ -91,12 +93,24 @@ type exchange struct {
 	body     countedBody
 	route    atomic.Pointer[string] // from SetRoute or an inner Handler
 	returned bool                   // next came back: no panic, no Goexit
+	within   *exchange              // whose span it is, if that is not this one's
+	started  bool                   // the span and the metrics are somebody else's
 }
 
-func (h *handler) open(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{h: h, start: time.Now(), outer: r}
+// observes reports whether h has observers and outer, the exchange this request is in already, has
+// none of its own. outer is nil if another library has started the span.
+func (h *handler) observes(outer *exchange) bool {
+	return len(h.cfg.observers) > 0 && (outer == nil || len(outer.h.cfg.observers) == 0)
+}
+
+// open begins an exchange. If its span has been started already, within the exchange within or by
+// another library, it is there to be observed only.
+func (h *handler) open(w http.ResponseWriter, r *http.Request, within *exchange, started bool) *exchange {
+	x := &exchange{h: h, start: time.Now(), outer: r, ctx: r.Context(), within: within, started: started}
 	x.ResponseWriter = w
-	x.begin()
+	if !started {
+		x.begin()
+	}
 	x.inner = r.WithContext(x.ctx)
 	if r.Body != nil && r.Body != http.NoBody {
 		x.body.ReadCloser = r.Body

@@ -94,7 +94,7 @@ func (d *disk) begin() error {
 	}
 	h := head{session: d.session, first: d.next, created: time.Now()}
 	if _, err := f.WriteAt(h.append(nil), 0); err != nil {
-		f.Close()
+		_ = f.Close()   // the file is as good as gone
 		os.Remove(path) // else the next try would find it in its way
 		return fmt.Errorf("begin segment: %w", err)
 	}

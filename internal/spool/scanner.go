@@ -23,7 +23,8 @@ type scanner struct {
 // scan returns the next frame; data is good until the next call. A closing frame
 // has no data and leaves s.next as it was.
 func (s *scanner) scan() (seq uint64, data []byte, err error) {
-	for filled := false; ; filled = true {
+	filled := false
+	for {
 		seq, data, size, err := parseFrame(s.buf)
 		if err == nil && (seq < s.next || seq-s.next > maxGap) {
 			err = errFrame // whole, but not from here
@@ -39,6 +40,7 @@ func (s *scanner) scan() (seq uint64, data []byte, err error) {
 			if err := s.fill(); err != nil {
 				return 0, nil, err
 			}
+			filled = true
 			continue
 		}
 		// A damaged frame with whole ones behind it: those were written later.
