@@ -22,6 +22,7 @@ type call struct {
 	ctx     context.Context
 	request *http.Request // what is sent
 	span    *span         // nil: nothing to record
+	parent  traceparentLine
 	status  int
 	version string
 	answer  bool         // the base returned, it did not panic
@@ -53,7 +54,7 @@ func (c *call) begin(r *http.Request) {
 	out := r.WithContext(ctx)
 	out.Header = make(http.Header, len(r.Header)+3)
 	maps.Copy(out.Header, r.Header)
-	c.t.cfg.inject(ctx, out.Header)
+	c.t.cfg.inject(ctx, out.Header, &c.parent)
 	c.request = out
 }
 

@@ -29,17 +29,25 @@ type config struct {
 	meters     metric.MeterProvider          // nil: the global one
 	propagator propagation.TextMapPropagator // nil: the global one
 	linked     bool
+	maxBaggage int // bytes of the header
 	metrics    bool
 	filters    []func(*http.Request) bool
 	observers  []func(*Served)
 }
 
 func newConfig(opts []Option) *config {
-	c := &config{metrics: true}
+	c := &config{metrics: true, maxBaggage: -1}
 	for _, o := range opts {
 		if o != nil {
 			o.apply(c)
 		}
+	}
+	switch {
+	case c.maxBaggage >= 0:
+	case c.linked:
+		c.maxBaggage = maxStrangersBaggage
+	default:
+		c.maxBaggage = maxBaggage
 	}
 	return c
 }
@@ -63,10 +71,23 @@ func WithPropagator(p propagation.TextMapPropagator) Option {
 
 // WithLinkedRemote makes [Handler] begin a new trace for each request that brings a trace context,
 // with a link to it, instead of continuing the caller's trace. It is for servers that strangers can
-// reach: they decide neither our trace ids nor what is sampled. Baggage is the propagator's affair.
-// Transport takes no notice of it.
+// reach: they decide neither our trace ids nor what is sampled, and of baggage they can hand in 512
+// bytes unless [WithMaxBaggage] says otherwise. Transport takes no notice of it.
 func WithLinkedRemote() Option {
 	return option(func(c *config) { c.linked = true })
+}
+
+// The bounds of a baggage header, in bytes. W3C Baggage, section 3.3.2, asks for 8192.
+const (
+	maxBaggage          = 8192
+	maxStrangersBaggage = 512
+)
+
+// WithMaxBaggage lets [Handler] drop the baggage of a request whose baggage header is longer than n
+// bytes; 0 drops all of it. What baggage there is goes on to every service behind this one. Without it
+// the bound is 8192 bytes. Transport takes no notice of it.
+func WithMaxBaggage(n int) Option {
+	return option(func(c *config) { c.maxBaggage = max(0, n) })
 }
 
 // WithFilter leaves alone the requests for which keep is false: no span, no metrics, headers neither
@@ -95,24 +116,16 @@ func (c *config) wants(r *http.Request) bool {
 	return true
 }
 
-// extract returns ctx with what the caller's headers say.
-func (c *config) extract(ctx context.Context, h http.Header) context.Context {
-	p := c.propagation()
-	if p == (w3c{}) {
-		return extractW3C(ctx, h)
-	}
-	return p.Extract(ctx, propagation.HeaderCarrier(h))
-}
-
-// inject writes ctx into h, which must not be the caller's. A tracestate that stands there belongs
-// to the traceparent it came with, so it goes when that one is replaced.
-func (c *config) inject(ctx context.Context, h http.Header) {
+// inject writes ctx into h, which must not be the caller's; line is room for a traceparent. A
+// tracestate that stands there belongs to the traceparent it came with, so it goes when that one is
+// replaced.
+func (c *config) inject(ctx context.Context, h http.Header, line *traceparentLine) {
 	if oteltrace.SpanContextFromContext(ctx).IsValid() {
 		delete(h, tracestateHeader)
 	}
 	p := c.propagation()
 	if p == (w3c{}) {
-		injectW3C(ctx, h)
+		injectW3C(ctx, h, line)
 		return
 	}
 	p.Inject(ctx, propagation.HeaderCarrier(h))

@@ -124,7 +124,7 @@ func (x *exchange) begin() {
 	r := x.outer
 	x.ctx = r.Context()
 	defer guard("start server span")
-	ctx := x.h.cfg.extract(r.Context(), r.Header)
+	ctx := x.h.received(r)
 	method, _ := methodOf(r)
 	opts := []oteltrace.SpanStartOption{
 		asServer,

@@ -50,6 +50,7 @@ func (k series) attributes() attribute.Set {
 type instruments struct {
 	duration      metric.Float64Histogram
 	request, resp metric.Int64Histogram
+	malformed     metric.Int64Counter // nil for clients: they send
 
 	mu      sync.RWMutex
 	options map[series][]metric.RecordOption
@@ -68,7 +69,7 @@ func newInstruments(c *config, side string) (in *instruments) {
 	}
 	m := mp.Meter(scopeName, metric.WithSchemaURL(semconv.SchemaURL))
 	made := &instruments{options: map[series][]metric.RecordOption{}}
-	var errs [3]error
+	var errs [4]error
 	made.duration, errs[0] = m.Float64Histogram("http."+side+".request.duration",
 		metric.WithUnit("s"), metric.WithDescription("Duration of HTTP "+side+" requests."),
 		metric.WithExplicitBucketBoundaries(durationBounds...))
@@ -76,6 +77,10 @@ func newInstruments(c *config, side string) (in *instruments) {
 		metric.WithUnit("By"), metric.WithDescription("Size of HTTP "+side+" request bodies."))
 	made.resp, errs[2] = m.Int64Histogram("http."+side+".response.body.size",
 		metric.WithUnit("By"), metric.WithDescription("Size of HTTP "+side+" response bodies."))
+	if side == "server" {
+		made.malformed, errs[3] = m.Int64Counter("clew.trace.malformed_headers",
+			metric.WithUnit("{request}"), metric.WithDescription("Requests whose trace headers were ignored, because they are malformed or too long."))
+	}
 	for _, err := range errs {
 		if err != nil {
 			report(err)

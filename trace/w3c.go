@@ -2,9 +2,10 @@ package trace
 
 import (
 	"context"
-	"encoding/hex"
+	"encoding/binary"
 	"net/http"
 	"strings"
+	"unsafe"
 
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/propagation"
@@ -47,7 +48,7 @@ func (w3c) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Co
 // Inject implements [propagation.TextMapPropagator].
 func (w3c) Inject(ctx context.Context, c propagation.TextMapCarrier) {
 	if h, ok := c.(propagation.HeaderCarrier); ok {
-		injectW3C(ctx, http.Header(h))
+		injectW3C(ctx, http.Header(h), new(traceparentLine))
 		return
 	}
 	propagation.TraceContext{}.Inject(ctx, c)
@@ -64,9 +65,9 @@ func extractW3C(ctx context.Context, h http.Header) context.Context {
 	return ctx
 }
 
-func injectW3C(ctx context.Context, h http.Header) {
+func injectW3C(ctx context.Context, h http.Header, line *traceparentLine) {
 	if sc := oteltrace.SpanContextFromContext(ctx); sc.IsValid() {
-		h[traceparentHeader] = []string{traceparent(sc)}
+		h[traceparentHeader] = line.write(sc)
 		if ts := sc.TraceState(); ts.Len() > 0 {
 			h[tracestateHeader] = []string{ts.String()}
 		}
@@ -103,50 +104,55 @@ func parseTraceparent(s string) (c oteltrace.SpanContextConfig, ok bool) {
 	if len(s) > traceparentLen && s[traceparentLen] != '-' {
 		return c, false
 	}
-	var version, flags [1]byte
-	if !unhex(version[:], s[:2]) || !unhex(c.TraceID[:], s[3:35]) || !unhex(c.SpanID[:], s[36:52]) || !unhex(flags[:], s[53:55]) {
+	ends, ok := unhex8(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[53])<<16 | uint64(s[54])<<24 | zeros<<32)
+	if !ok || !unhex(c.TraceID[:], s[3:35]) || !unhex(c.SpanID[:], s[36:52]) {
 		return c, false
 	}
+	version, flags := byte(ends), byte(ends>>8)
 	known := oteltrace.FlagsSampled | oteltrace.FlagsRandom
 	switch {
-	case version[0] == 0xff:
+	case version == 0xff:
 		return c, false
-	case version[0] == 0 && (len(s) != traceparentLen || oteltrace.TraceFlags(flags[0])&^known != 0):
+	case version == 0 && (len(s) != traceparentLen || oteltrace.TraceFlags(flags)&^known != 0):
 		return c, false
 	}
-	c.TraceFlags = oteltrace.TraceFlags(flags[0]) & known
+	c.TraceFlags = oteltrace.TraceFlags(flags) & known
 	return c, c.TraceID.IsValid() && c.SpanID.IsValid()
 }
 
-// unhex decodes lower-case hex digits; the specification allows no others.
+// unhex decodes hex digits into dst, whose length is a multiple of four.
 func unhex(dst []byte, s string) bool {
-	for i := range dst {
-		hi, lo := hexDigit(s[2*i]), hexDigit(s[2*i+1])
-		if hi|lo > 0xf {
-			return false
-		}
-		dst[i] = hi<<4 | lo
+	all := true
+	for i := 0; i < len(dst); i += 4 {
+		v, ok := unhex8(word(s[2*i:]))
+		binary.LittleEndian.PutUint32(dst[i:], v)
+		all = all && ok
 	}
-	return true
+	return all
 }
 
-func hexDigit(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
+// hexInto encodes src, whose length is a multiple of four, into dst.
+func hexInto(dst, src []byte) {
+	for i := 0; i < len(src); i += 4 {
+		binary.LittleEndian.PutUint64(dst[2*i:], hex8(binary.LittleEndian.Uint32(src[i:])))
 	}
-	return 0xff
 }
 
-func traceparent(sc oteltrace.SpanContext) string {
-	var b [traceparentLen]byte
+// traceparentLine is a header's value and the slice that holds it in one piece, so that whoever has
+// something to allocate anyway needs nothing more for it. It is written once.
+type traceparentLine struct {
+	text  [traceparentLen]byte
+	lines [1]string
+}
+
+func (l *traceparentLine) write(sc oteltrace.SpanContext) []string {
+	b := &l.text
 	traceID, spanID := sc.TraceID(), sc.SpanID()
-	flags := [1]byte{byte(sc.TraceFlags() & (oteltrace.FlagsSampled | oteltrace.FlagsRandom))}
+	flags := uint32(sc.TraceFlags() & (oteltrace.FlagsSampled | oteltrace.FlagsRandom))
 	b[0], b[1], b[2], b[35], b[52] = '0', '0', '-', '-', '-'
-	hex.Encode(b[3:35], traceID[:])
-	hex.Encode(b[36:52], spanID[:])
-	hex.Encode(b[53:], flags[:])
-	return string(b[:])
+	hexInto(b[3:35], traceID[:])
+	hexInto(b[36:52], spanID[:])
+	binary.LittleEndian.PutUint16(b[53:], uint16(hex8(flags)))
+	l.lines[0] = unsafe.String(&b[0], len(b)) // nobody writes to text again
+	return l.lines[:]
 }
