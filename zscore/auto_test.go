@@ -73,7 +73,7 @@ func TestAutoWithoutASeason(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d faults, %d false alerts in %d weeks", found, faults, pages, days / 7 * *seedCount)
+	t.Logf("%d of %d faults, %d false alerts in %d weeks", found, faults, pages, days/7**seedCount)
 	if found*10 < faults*9 {
 		t.Errorf("%d of %d faults were found, want 9 of 10", found, faults)
 	}

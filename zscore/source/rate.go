@@ -16,7 +16,11 @@ type Rate struct {
 
 // Next returns the mean rate since the reading before, NaN for the first reading,
 // for one that is no value, and for one at the same time.
-func (r *Rate) Next(at time.Time, value float64) float64 {
+func (r *Rate) Next(at time.Time, value float64) float64 { return r.Since(time.Time{}, at, value) }
+
+// Since is [Rate.Next] of a counter that is known to have begun to count at
+// start: a start later than the reading before is a reset, whatever the values.
+func (r *Rate) Since(start, at time.Time, value float64) float64 {
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return math.NaN()
 	}
@@ -29,7 +33,7 @@ func (r *Rate) Next(at time.Time, value float64) float64 {
 	switch {
 	case !was.known:
 		return math.NaN()
-	case value < was.value:
+	case value < was.value || start.After(was.at):
 		return value / seconds
 	}
 	return (value - was.value) / seconds
