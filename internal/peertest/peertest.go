@@ -28,11 +28,12 @@ var peers = map[string]peer{
 	"redis":    {[]string{"redis-server"}, "apt-get install redis-server"},
 	"chromium": {[]string{"chromium", "chromium-browser", "google-chrome"}, "apt-get install chromium"},
 	"java":     {[]string{"java"}, "apt-get install openjdk-17-jdk-headless"},
+	"strace":   {[]string{"strace"}, "apt-get install strace"},
 	"node":     {[]string{"node"}, "apt-get install nodejs npm"},
 }
 
 // Need returns the path of the program that plays name: "redis", "chromium",
-// "java" or "node". Without it the test ends here.
+// "java", "node" or "strace". Without it the test ends here.
 func Need(t testing.TB, name string) string {
 	t.Helper()
 	p, ok := peers[name]

@@ -145,6 +145,11 @@ struct pt_regs {
 #define NR_RECVMSG 47
 #define NR_FSYNC 74
 #define NR_FDATASYNC 75
+#define NR_MSYNC 26
+#define NR_SYNC_FILE_RANGE 277
+#define NR_CLONE 56
+#define NR_FORK 57
+#define NR_VFORK 58
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
 	u64 regs[31];
@@ -171,6 +176,9 @@ struct pt_regs {
 #define NR_RECVMSG 212
 #define NR_FSYNC 82
 #define NR_FDATASYNC 83
+#define NR_MSYNC 227
+#define NR_SYNC_FILE_RANGE 84
+#define NR_CLONE 220
 #else
 #error "no such target"
 #endif

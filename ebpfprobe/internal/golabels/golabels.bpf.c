@@ -138,7 +138,7 @@ INLINE int from_cell(u64 addr, struct go_write *w)
 INLINE int from_labels(struct text list, struct go_write *w)
 {
 	int found = 0;
-	int i;
+	u32 i;
 
 	for (i = 0; i < MAX_LABELS; i++) {
 		struct label l;
@@ -161,16 +161,17 @@ INLINE int from_labels(struct text list, struct go_write *w)
 	return found;
 }
 
-/* Finds the current goroutine's address: on amd64 in thread-local storage. */
-INLINE int current_g(struct go_process *p, u64 *g)
+/* Finds the goroutine that the thread runs: on amd64 its address is in thread-local
+ * storage, tls bytes from the base of FS; on arm64 in a register of Go's own. */
+INLINE int current_g(s64 tls, u64 *g)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 #if defined(__TARGET_ARCH_x86)
-	return user(g, sizeof(*g), t->thread.fsbase + p->tls);
+	return user(g, sizeof(*g), t->thread.fsbase + tls);
 #else
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(t);
 
-	return bpf_probe_read_kernel(g, sizeof(*g), &regs->regs[28]) == 0;
+	return bpf_probe_read_kernel(g, sizeof(*g), &regs->regs[28]) == 0 && !tls;
 #endif
 }
 
@@ -180,7 +181,7 @@ INLINE enum go_outcome read_ids(struct go_process *p, struct go_write *w)
 	struct text list;
 
 	/* The goroutine may run on another stack, or in C: then g is not its own. */
-	if (!current_g(p, &g) || !user(&m, sizeof(m), g + p->g_m) || !user(&g, sizeof(g), m + p->m_curg) ||
+	if (!current_g(p->tls, &g) || !user(&m, sizeof(m), g + p->g_m) || !user(&g, sizeof(g), m + p->m_curg) ||
 	    !user(&back, sizeof(back), g + p->g_m) || back != m || !user(&w->goroutine, sizeof(w->goroutine), g + p->g_id) ||
 	    !user(&set, sizeof(set), g + p->g_labels))
 		return WRITE_UNREAD;
