@@ -65,7 +65,7 @@ func HTML(w io.Writer, r *Report) error {
 		s := &r.Servers[i]
 		v.Servers = append(v.Servers, htmlServer{
 			Server: s, Place: i, Seconds: r.DurationSeconds, Total: s.All(), Slowest: slowest(s.Slow),
-			Ordered: slices.SortedStableFunc(slices.Values(s.Commands), func(a, b Command) int { return cmp.Compare(b.time(), a.time()) }),
+			Ordered: ByTime.sorted(s.Commands),
 			Calls:   slices.SortedStableFunc(slices.Values(s.Syscalls), func(a, b Syscall) int { return cmp.Compare(b.Time.Sum, a.Time.Sum) }),
 		})
 		v.Maps = append(v.Maps, heatMap(s))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -12,6 +11,7 @@ import (
 type Options struct {
 	Top   int // rows of each table and sentences of blame; 0 is 15, below 0 all
 	Width int // columns of a sentence; 0 is 100
+	Order Order
 }
 
 func (o Options) top(n int) int {
@@ -113,13 +113,14 @@ func (s *Server) All() Phases {
 
 func (p *printer) server(s *Server, zone zoned) {
 	n := s.Requests()
-	p.printf("%s\n", wrap(s.Title()+p.facts(s, n), "  ", p.o.width()))
+	p.printf("%s\n", wrap(s.Summary(p.seconds), "  ", p.o.width()))
 	if n == 0 && len(s.Syscalls) == 0 {
 		p.printf("  No request came.\n")
 		return
 	}
 	p.blame(s)
-	p.commands(s)
+	p.printf("\n")
+	p.commands(s.Commands)
 	p.phases(s)
 	p.offCPU(s)
 	p.clients(s)
@@ -132,9 +133,11 @@ func (p *printer) server(s *Server, zone zoned) {
 	}
 }
 
-// facts are the figures of the whole server.
-func (p *printer) facts(s *Server, n uint64) string {
-	facts := fmt.Sprintf(": %s in %.1f s (%s/s)", plural(n, "request"), p.seconds, rateText(n, p.seconds))
+// Summary is the server's title and its figures as a whole, in one line; seconds
+// is the time that they are of.
+func (s *Server) Summary(seconds float64) string {
+	n := s.Requests()
+	facts := fmt.Sprintf("%s: %s in %.1f s (%s/s)", s.Title(), plural(n, "request"), seconds, rateText(n, seconds))
 	if sizes := &s.Batches.Sizes; sizes.Max > 1 {
 		facts += fmt.Sprintf(", read in batches of %d, at most %d", sizes.Quantile(.5), sizes.Max)
 	}
@@ -162,16 +165,21 @@ func (p *printer) blame(s *Server) {
 	p.more(shown, len(s.Blame), "of these")
 }
 
-func (p *printer) commands(s *Server) {
-	rows := slices.Clone(s.Commands)
-	slices.SortStableFunc(rows, func(a, b Command) int { return cmp.Compare(b.time(), a.time()) })
+// Commands writes the table of commands alone.
+func Commands(w io.Writer, commands []Command, o Options) error {
+	p := &printer{w: w, o: o}
+	p.commands(commands)
+	return p.err
+}
+
+func (p *printer) commands(commands []Command) {
+	rows := p.o.Order.sorted(commands)
 	t := &table{}
 	t.add("command", "requests", "errors", "wait p50", "p99", "max", "service p50", "p99", "max")
 	shown := p.o.top(len(rows))
 	for i := range rows[:shown] {
 		t.add(commandRow(cut(printable(rows[i].Name), 18), &rows[i])...)
 	}
-	p.printf("\n")
 	p.table(t)
 	p.more(shown, len(rows), "commands")
 }

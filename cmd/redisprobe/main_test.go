@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clewhq/clew/ebpfprobe"
+	"github.com/clewhq/clew/ebpfprobe/report"
+	"github.com/clewhq/clew/ebpfprobe/report/reporttest"
+	"github.com/clewhq/clew/internal/cli"
+	"github.com/clewhq/clew/internal/cli/clitest"
+)
+
+// TestMain offers the scripts the program, and as madeup the program with a
+// server that is made up.
+func TestMain(m *testing.M) {
+	clitest.Main(m, map[string]func(){
+		"redisprobe": main,
+		"madeup":     func() { cli.Exec(program(&madeUp{})) },
+	})
+}
+
+func TestScripts(t *testing.T) { clitest.Scripts(t) }
+
+func TestDocs(t *testing.T) { clitest.Docs(t, command(cli.Streams{}, kernel{})) }
+
+// madeUp is a backend whose servers live one second with every reading of the
+// probe.
+type madeUp struct {
+	mu   sync.Mutex
+	cfg  ebpfprobe.Config // of the last Start
+	read int              // readings that have begun a second
+}
+
+func (m *madeUp) Start(_ context.Context, cfg ebpfprobe.Config) (probe, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cfg, m.read = cfg, 0
+	if len(cfg.PIDs) == 1 && cfg.PIDs[0] == 99 {
+		return nil, &ebpfprobe.Unavailable{Doing: "load the socket programs", What: "CAP_BPF", Mend: "run as root", Privilege: true}
+	}
+	return m, nil
+}
+
+func (m *madeUp) Report() (*report.Report, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.cfg.PIDs) == 1 && m.cfg.PIDs[0] == 98 { // nobody there
+		return &report.Report{SchemaVersion: 1, Start: reporttest.Start, DurationSeconds: 1}, nil
+	}
+	r := reporttest.At(m.read)
+	m.read++
+	if m.cfg.Syscalls {
+		r.Servers[0].Syscalls = []report.Syscall{{Name: "read", Calls: 3}}
+		r.Servers[0].Syscalls[0].Time.Record(1500, 3)
+	}
+	return r, nil
+}
+
+func (*madeUp) Close() error { return nil }
+
+func (*madeUp) Check(context.Context) ([]report.Tier, error) {
+	if os.Getenv("MADEUP_LEAN") != "" {
+		return []report.Tier{{Name: "lean", State: report.TierMissing, Missing: "CAP_BPF", Mend: "run as root"}}, nil
+	}
+	return reporttest.At(1).Tiers, nil
+}
+
+// TestWatch checks that the parts that watch hands out make the whole, to the
+// last reading at the end of its context.
+func TestWatch(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m := &madeUp{}
+	p, err := m.Start(ctx, ebpfprobe.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total report.Report
+	n := 0
+	err = watch(ctx, p, time.Millisecond, 0, func(part *report.Report) error {
+		if n++; n == 5 {
+			cancel()
+		}
+		total.Append(part)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := reporttest.At(m.read - 1)
+	if got := total.Servers[0].Requests(); got != want.Servers[0].Requests() || got == 0 {
+		t.Errorf("%d requests, want %d", got, want.Servers[0].Requests())
+	}
+}
