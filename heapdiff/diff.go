@@ -100,7 +100,7 @@ func (d *Delta) joinClasses() {
 // absent is the row of a class that a snapshot does not have: zeros, with
 // generations where that snapshot knows them.
 func absent(c Class, s *Snapshot) Class {
-	zero := Class{Name: c.Name, Loader: c.Loader}
+	zero := Class{Name: c.Name, Loader: c.Loader, Stack: c.Stack}
 	if s.Generations != GenerationsUnknown {
 		zero.Old, zero.Young = &Population{}, &Population{}
 	}

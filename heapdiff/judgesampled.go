@@ -36,7 +36,7 @@ func judgeSampled(d *Delta) {
 		case sampled.Slowing:
 			d.note("slowing-growth", c, j, "grew, but slows down as a cache does that fills")
 		case sampled.Thin:
-			d.note("too-thin-to-judge", c, j, "seems to grow, but too few of its objects were sampled to tell it from chance")
+			d.note(TooThin, c, j, "seems to grow, but too few of its objects were sampled to tell it from chance")
 		case sampled.Steady:
 		}
 	}
@@ -203,11 +203,18 @@ func (d *Delta) age(j *sampled.Judgement) string {
 	}
 	age := time.Duration(j.Age * float64(time.Second))
 	unit := time.Millisecond
-	if age > 10*time.Second {
+	switch {
+	case age > 10*time.Second:
 		unit = time.Second
+	case age > time.Second:
+		unit = 100 * time.Millisecond
 	}
 	return fmt.Sprintf("; an object is %s old on average", age.Round(unit))
 }
+
+// TooThin is the kind of a finding about a stack of which too few objects were
+// sampled to tell growth from chance.
+const TooThin = "too-thin-to-judge"
 
 // maxNotes bounds how many stacks are listed that are not accused.
 const maxNotes = 10

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,11 +94,13 @@ type demoReport struct {
 		Complete int `json:"complete_traces"`
 		Orphans  int `json:"orphan_spans"`
 	} `json:"control"`
-	Checks []struct {
-		Name     string `json:"name"`
-		OK       bool   `json:"ok"`
-		Evidence string `json:"evidence"`
-	} `json:"checks"`
+	Checks []demoCheck `json:"checks"`
+}
+
+type demoCheck struct {
+	Name     string `json:"name"`
+	OK       bool   `json:"ok"`
+	Evidence string `json:"evidence"`
 }
 
 // report reads the demo's standard output, which must be one JSON document.
@@ -157,7 +160,7 @@ func TestDemo(t *testing.T) {
 			defer func() { _ = ln.Close() }()
 		}
 	}
-	d := startDemo(t, nil, "--json", "--for", "6s")
+	d := startDemo(t, nil, "--json", "--for", "10s")
 	if status := d.wait(); status != 0 {
 		t.Errorf("exit status %d; it said:\n%s", status, d.said.String())
 	}
@@ -165,6 +168,9 @@ func TestDemo(t *testing.T) {
 	d.wantWhole(r)
 	if r.Control.Requests == 0 || r.Control.Complete != 0 || r.Control.Orphans < r.Control.Requests {
 		t.Errorf("control %+v", r.Control)
+	}
+	if !slices.ContainsFunc(r.Checks, func(c demoCheck) bool { return strings.HasPrefix(c.Name, "heapdiff names") }) {
+		t.Errorf("no check of the ledger's heap: %+v", r.Checks)
 	}
 	if r.Interrupted || strings.HasSuffix(r.Page, ":7070") {
 		t.Errorf("page %s, interrupted %v", r.Page, r.Interrupted)

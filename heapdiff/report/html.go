@@ -26,13 +26,19 @@ var htmlPage = template.Must(template.New("page.gohtml").Funcs(template.FuncMap{
 const (
 	htmlHolders = 4000
 	htmlClasses = 500
+	// htmlColumns is how much of a stack its row shows before it is opened.
+	htmlColumns = 90
 )
 
 type htmlReport struct {
 	Delta    *heapdiff.Delta
+	Warnings []string
 	Suspects []heapdiff.Suspect
 	Classes  []htmlClass
 	Growth   bool
+	Stacks   bool // the rows are allocation stacks
+	Retained bool // of some class
+	Old      bool // the generations are known
 	Style    template.CSS
 	Script   template.JS
 	Tree     []htmlHolder
@@ -41,19 +47,22 @@ type htmlReport struct {
 
 type htmlClass struct {
 	Name                     string
+	Stack                    []string
 	Bytes, Instances, Growth int64
 	Retained                 int64
 	Old, Young               *heapdiff.Population
 }
 
-// htmlHolder is a holder for the script: its parent's place, name, newest and
-// oldest retained bytes, objects.
+// htmlHolder is a holder, or a function of a stack, for the script: its parent's
+// place, name, newest and oldest retained bytes, objects, and whether it is
+// suspected.
 type htmlHolder struct {
 	Parent  int    `json:"p"`
 	Name    string `json:"n"`
 	Bytes   int64  `json:"b"`
 	Before  int64  `json:"a"`
 	Objects int64  `json:"o"`
+	Suspect bool   `json:"s,omitempty"`
 }
 
 // HTML writes the comparison as one page that needs no network: the suspects, a
@@ -71,7 +80,10 @@ func HTML(w io.Writer, d *heapdiff.Delta, o Options) error {
 	r := htmlReport{
 		Delta: d, Suspects: o.suspects(d), Growth: last > 0,
 		Style: template.CSS(style), Script: template.JS(script), //nolint:gosec // both are files of this package
-		Tree: htmlTree(d, &o),
+		Tree: htmlTree(d, &o), Warnings: slices.Concat(d.Warnings, snapshotWarnings(d)),
+	}
+	if len(d.Holders) == 0 && d.Snapshots[last].Sampling != nil {
+		r.Stacks, r.Tree = true, stackTreeOf(d, &o)
 	}
 	if at := d.Snapshots[last].Time; !at.IsZero() {
 		r.Made = at.UTC().Format(time.DateTime) + " UTC"
@@ -81,7 +93,13 @@ func HTML(w io.Writer, d *heapdiff.Delta, o Options) error {
 		c := &rows[i]
 		at := &c.At[last]
 		a := o.of(at)
-		r.Classes = append(r.Classes, htmlClass{c.Name, a.bytes, a.objects, o.growth(c), at.RetainedBytes, at.Old, at.Young})
+		row := htmlClass{c.Name, nil, a.bytes, a.objects, o.growth(c), at.RetainedBytes, at.Old, at.Young}
+		if stack := stackOf(c); len(stack) > 0 {
+			row.Name, row.Stack = fitStack(stack, htmlColumns), stack
+		}
+		r.Retained = r.Retained || row.Retained > 0
+		r.Old = r.Old || row.Old != nil
+		r.Classes = append(r.Classes, row)
 	}
 	b := bufio.NewWriter(w)
 	if err := htmlPage.Execute(b, r); err != nil {
@@ -120,7 +138,11 @@ func htmlTree(d *heapdiff.Delta, o *Options) []htmlHolder {
 		if h.Parent >= 0 {
 			parent = place[h.Parent]
 		}
-		out = append(out, htmlHolder{parent, holderName(h), h.RetainedBytes[last], h.RetainedBytes[0], h.Objects[last]})
+		accused := h.Parent < 0 || h.Static // what a suspect's name can stand for
+		out = append(out, htmlHolder{
+			parent, holderName(h), h.RetainedBytes[last], h.RetainedBytes[0], h.Objects[last],
+			accused && slices.ContainsFunc(d.Suspects, func(s heapdiff.Suspect) bool { return s.Holder == h.Label }),
+		})
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/clewhq/clew/heapdiff"
@@ -37,15 +38,9 @@ func Markdown(w io.Writer, d *heapdiff.Delta, o Options) error {
 
 func markdownWarnings(b io.Writer, d *heapdiff.Delta) {
 	sep := "\n"
-	for _, w := range d.Warnings {
+	for _, w := range slices.Concat(d.Warnings, snapshotWarnings(d)) {
 		fmt.Fprintf(b, "%s- warning: %s\n", sep, cell(w))
 		sep = ""
-	}
-	for _, s := range d.Snapshots {
-		for _, w := range s.Warnings {
-			fmt.Fprintf(b, "%s- warning: %s: %s\n", sep, cell(s.Source), cell(w))
-			sep = ""
-		}
 	}
 }
 

@@ -86,7 +86,14 @@ func holderName(h *heapdiff.HolderDelta) string {
 func (b *builder) classes(d *heapdiff.Delta, o *Options, last int) {
 	for _, c := range o.classes(d) {
 		a := o.of(&c.At[last])
-		b.sample([]*profile.Location{b.location(c.Name)}, last, a.bytes, a.objects, o.growth(&c))
+		stack := []*profile.Location{b.location(c.Name)}
+		if frames := stackOf(&c); len(frames) > 0 {
+			stack = stack[:0]
+			for _, f := range frames {
+				stack = append(stack, b.location(f))
+			}
+		}
+		b.sample(stack, last, a.bytes, a.objects, o.growth(&c))
 	}
 }
 

@@ -51,6 +51,34 @@ func snapshot(source string, day int, n int64) *heapdiff.Snapshot {
 	}
 }
 
+// profiles are those of a Go program in which one stack leaks and another one,
+// a cache, has filled.
+func profiles(t testing.TB) *heapdiff.Delta {
+	var all []*heapdiff.Snapshot
+	for i := range int64(6) {
+		s := &heapdiff.Snapshot{
+			Kind: heapdiff.KindGo, Source: fmt.Sprintf("shop-%d.hds", i+1), Time: time.Date(2026, 1, 1, 12, int(i), 0, 0, time.UTC),
+			Objects: 20*i + 60, Bytes: (20*i + 60) * 1000, Generations: heapdiff.GenerationsUnknown,
+			Sampling: &heapdiff.Sampling{Rate: 1}, Warnings: []string{"something is in doubt"},
+		}
+		for _, c := range []struct {
+			n     int64
+			stack []string
+		}{
+			{20 * i, []string{"github.com/acme/shop/ledger.(*Book).Append[...]", "github.com/acme/shop/ledger.(*Book).Write", "net/http.serverHandler.ServeHTTP", "net/http.(*conn).serve"}},
+			{50, []string{"bytes.growSlice", "bytes.(*Buffer).Write", "github.com/acme/shop/cache.(*Statements).render", "net/http.serverHandler.ServeHTTP", "net/http.(*conn).serve"}},
+			{2 * min(i, 1), []string{"bufio.NewReaderSize", "net/http.(*conn).serve"}},
+		} {
+			s.Classes = append(s.Classes, heapdiff.Class{
+				Name: strings.Join(c.stack, " < "), Stack: c.stack, Instances: c.n, ShallowBytes: 1000 * c.n,
+				Sample: &heapdiff.Sample{InUse: c.n},
+			})
+		}
+		all = append(all, s)
+	}
+	return delta(t, all...)
+}
+
 func delta(t testing.TB, snapshots ...*heapdiff.Snapshot) *heapdiff.Delta {
 	t.Helper()
 	d, err := heapdiff.Diff(snapshots...)
@@ -73,7 +101,7 @@ func TestGolden(t *testing.T) {
 		unknown.Classes[i].Old, unknown.Classes[i].Young = nil, nil
 	}
 	unknown.Warnings = []string{"something is in doubt"}
-	deltas := map[string]*heapdiff.Delta{"three": three(t), "single": delta(t, single), "unknown": delta(t, unknown)}
+	deltas := map[string]*heapdiff.Delta{"three": three(t), "single": delta(t, single), "unknown": delta(t, unknown), "go": profiles(t)}
 	options := map[string]Options{
 		"":         {},
 		"retained": {Retained: true},
@@ -82,7 +110,7 @@ func TestGolden(t *testing.T) {
 	}
 	for dn, d := range deltas {
 		for on, o := range options {
-			if dn == "unknown" && on == "dead" {
+			if (dn == "unknown" || dn == "go") && on == "dead" {
 				continue // the command refuses it
 			}
 			for ext, write := range map[string]func(*bytes.Buffer) error{
@@ -170,10 +198,10 @@ func TestHTMLInBrowser(t *testing.T) {
 	p.Goto(server.URL)
 	p.Wait(`document.querySelectorAll("#flame .cell").length === 5`)
 	var colours []string
-	p.Eval(`[...document.querySelectorAll("#flame .cell")].filter(d => d.textContent.startsWith("shop.Store")).map(d => d.style.background)`, &colours)
+	p.Eval(`[...document.querySelectorAll("#flame .cell")].filter(d => d.textContent.startsWith("⚠ shop.Store")).map(d => d.style.background)`, &colours)
 	p.Eval(`document.getElementById("safe").click()`, nil)
 	var safe []string
-	p.Eval(`[...document.querySelectorAll("#flame .cell")].filter(d => d.textContent.startsWith("shop.Store")).map(d => d.style.background)`, &safe)
+	p.Eval(`[...document.querySelectorAll("#flame .cell")].filter(d => d.textContent.startsWith("⚠ shop.Store")).map(d => d.style.background)`, &safe)
 	if len(colours) != 1 || cmp.Equal(colours, safe) {
 		t.Errorf("the colour-blind palette changes nothing: %v, %v", colours, safe)
 	}

@@ -58,7 +58,7 @@ func (t *text) para(indent, s string) {
 
 func (t *text) wrap(indent, s string) {
 	line := indent
-	for word := range strings.FieldsSeq(s) {
+	for _, word := range words(s) {
 		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > t.o.Width && strings.TrimSpace(line) != "" {
 			t.line("%s", line)
 			line = indent
@@ -71,6 +71,22 @@ func (t *text) wrap(indent, s string) {
 	if strings.TrimSpace(line) != "" {
 		t.line("%s", line)
 	}
+}
+
+// words are what a line is broken between: a number stays with its unit.
+func words(s string) []string {
+	var out []string
+	for word := range strings.FieldsSeq(s) {
+		switch strings.Trim(word, ".,;:()") {
+		case "B", "kB", "MB", "GB", "%":
+			if n := len(out); n > 0 {
+				out[n-1] += " " + word
+				continue
+			}
+		}
+		out = append(out, word)
+	}
+	return out
 }
 
 func (t *text) snapshots() {
@@ -91,11 +107,32 @@ func (t *text) warnings() {
 	for _, w := range t.d.Warnings {
 		t.wrap("  ", "warning: "+w)
 	}
-	for _, s := range t.d.Snapshots {
+	for _, w := range snapshotWarnings(t.d) {
+		t.wrap("  ", "warning: "+w)
+	}
+}
+
+// snapshotWarnings are those of the snapshots, each with the snapshot that it is
+// about, unless all have it.
+func snapshotWarnings(d *heapdiff.Delta) []string {
+	of := map[string]int{}
+	for _, s := range d.Snapshots {
 		for _, w := range s.Warnings {
-			t.wrap("  ", "warning: "+s.Source+": "+w)
+			of[w]++
 		}
 	}
+	var out []string
+	for _, s := range d.Snapshots {
+		for _, w := range s.Warnings {
+			switch {
+			case of[w] < len(d.Snapshots) || len(d.Snapshots) == 1:
+				out = append(out, s.Source+": "+w)
+			case s == d.Snapshots[0]:
+				out = append(out, "each snapshot: "+w)
+			}
+		}
+	}
+	return out
 }
 
 func (t *text) suspects() {
@@ -112,8 +149,11 @@ func (t *text) suspects() {
 		for k, v := range s.RetainedBytes {
 			sizes[k] = humanize.Bytes(v)
 		}
-		t.wrap("  ", fmt.Sprintf("%d. %s  score %.2f  %s", i+1, s.Holder, s.Score, strings.Join(sizes, " → ")))
+		t.wrap("  ", fmt.Sprintf("%d. %s, score %.2f", i+1, s.Holder, s.Score))
 		t.wrap("     ", s.Reason)
+		if len(sizes) > 1 {
+			t.wrap("     ", "sizes: "+strings.Join(sizes, " → "))
+		}
 		if len(s.Path) > 0 {
 			t.wrap("     ", "path: "+strings.Join(s.Path, " → "))
 		}
@@ -205,7 +245,12 @@ func (t *text) row(c *heapdiff.ClassDelta, last int, retained, gens bool) {
 	if t.twice[c.Name] {
 		name += " @" + c.Loader[strings.LastIndexByte(c.Loader, '.')+1:]
 	}
-	t.line("%s  %s", b.String(), fit(name, max(12, t.o.Width-2-utf8.RuneCountInString(b.String()))))
+	room := max(12, t.o.Width-2-utf8.RuneCountInString(b.String()))
+	if stack := stackOf(c); len(stack) > 0 {
+		t.line("%s  %s", b.String(), fitStack(stack, room))
+		return
+	}
+	t.line("%s  %s", b.String(), fit(name, room))
 }
 
 func (t *text) findings() {
@@ -213,8 +258,16 @@ func (t *text) findings() {
 		return
 	}
 	t.head("Also")
+	var thin []string
 	for _, f := range t.d.Findings {
+		if f.Kind == heapdiff.TooThin {
+			thin = append(thin, fmt.Sprintf("%s (%s)", f.Subject, humanize.Bytes(f.Bytes)))
+			continue
+		}
 		t.wrap("  ", f.Text)
+	}
+	if len(thin) > 0 {
+		t.wrap("  ", "Too few objects were sampled to tell whether these grow: "+strings.Join(thin, ", "))
 	}
 }
 

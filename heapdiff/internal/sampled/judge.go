@@ -50,6 +50,8 @@ type Judgement struct {
 	Age float64
 	// Share is the pace of the later half by that of the earlier: near 1 in a
 	// leak, near 0 in a cache that fills, and 0 if nothing came in the last third.
+	// It is the larger of two, by time and by what the rest of the process
+	// allocated: most leaks go with the work that is done, and work comes and goes.
 	Share float64
 
 	tau     float64
@@ -57,7 +59,7 @@ type Judgement struct {
 }
 
 // alpha is the chance that any stack of a process without a leak is accused.
-const alpha = 0.01
+const alpha = 0.005
 
 // minShare is the pace, by that of the earlier half, below which growth slows
 // down.
@@ -77,11 +79,14 @@ func Judge(stacks []Series, times []time.Time) []Judgement {
 		}
 		return out
 	}
-	at := clock(times)
+	at, work := clock(times), workClock(stacks)
 	mid, late := nearest(at, 1./2), nearest(at, 2./3)
 	tests := 0
 	for i := range stacks {
 		out[i] = stacks[i].measure(at, mid, late)
+		if out[i].Share > 0 {
+			out[i].Share = max(out[i].Share, stacks[i].shareOfWork(work))
+		}
 		if out[i].changes > 0 {
 			tests++
 		}
@@ -106,6 +111,42 @@ func clock(times []time.Time) []float64 {
 		at[i] = times[i].Sub(times[0]).Seconds()
 	}
 	return at
+}
+
+// workClock counts the sampled allocations of all stacks together from the first
+// profile to each; nil where that is not counted.
+func workClock(stacks []Series) []float64 {
+	var work []float64
+	for i := range stacks {
+		s := &stacks[i]
+		if s.Allocated == nil {
+			return nil
+		}
+		if work == nil {
+			work = make([]float64, len(s.Allocated))
+		}
+		for k := range work {
+			work[k] += float64(s.births(0, k))
+		}
+	}
+	return work
+}
+
+// shareOfWork is share by the work clock without the stack's own allocations, by
+// which everything that is kept would seem to grow evenly; 0 where the rest of
+// the process did not allocate all the time.
+func (s *Series) shareOfWork(work []float64) float64 {
+	if work == nil {
+		return 0
+	}
+	rest := make([]float64, len(work))
+	for k := range work {
+		rest[k] = work[k] - float64(s.births(0, k))
+		if k > 0 && rest[k] <= rest[k-1] {
+			return 0
+		}
+	}
+	return s.share(rest, nearest(rest, 1./2))
 }
 
 // nearest returns the profile nearest to a part of the time, which is neither the

@@ -44,6 +44,30 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestLeakWithTheWork: half-way through the work ebbs to a third, and the leak with
+// it. A cache that slows down while the work goes on is another matter.
+func TestLeakWithTheWork(t *testing.T) {
+	stack := Series{InUse: []int64{0, 30, 60, 90, 100, 110, 120}, Allocated: []int64{0, 30, 60, 90, 100, 110, 120}, Bytes: 1}
+	for _, c := range []struct {
+		name string
+		work []int64
+		want Class
+	}{
+		{"ebbs", []int64{0, 3000, 6000, 9000, 10000, 11000, 12000}, Leaking},
+		{"goes on", []int64{0, 3000, 6000, 9000, 12000, 15000, 18000}, Slowing},
+		{"is not known", []int64{0, 0, 0, 0, 0, 0, 0}, Slowing}, // the stack itself is all the work there is
+	} {
+		rest := Series{InUse: make([]int64, 7), Allocated: c.work, Bytes: 1}
+		if j := Judge([]Series{stack, rest}, every(7))[0]; j.Class != c.want {
+			t.Errorf("the work %s: class %d, want %d: %+v", c.name, j.Class, c.want, j)
+		}
+	}
+	stack.Allocated = nil
+	if j := Judge([]Series{stack}, every(7))[0]; j.Class == Leaking {
+		t.Errorf("the work is not counted: %+v", j)
+	}
+}
+
 // TestAgeIsLittles: 20 objects in use, of which one is replaced every minute, are
 // 20 minutes old.
 func TestAgeIsLittles(t *testing.T) {
@@ -75,7 +99,7 @@ func TestFewProfiles(t *testing.T) {
 	if j := Judge(s, every(1))[0]; j.Class != Steady || j.PValue != 1 {
 		t.Errorf("one profile: %+v", j)
 	}
-	s[0].InUse = []int64{0, 20, 40}
+	s[0].InUse = []int64{0, 25, 50}
 	if j := Judge(s, make([]time.Time, 3))[0]; j.Class != Leaking {
 		t.Errorf("without times: %+v", j)
 	}

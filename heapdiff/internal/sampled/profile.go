@@ -234,8 +234,11 @@ func trim(frames []string) []string {
 	for from < to && inside(frames[from]) {
 		from++
 	}
-	if from == to {
-		return frames // the runtime's own, or all without names
+	if from == to { // the runtime's own, or all without names
+		from = 0
+	}
+	if !slices.ContainsFunc(frames, func(f string) bool { return !unnamed(f) }) {
+		return frames
 	}
 	for to > from && (unnamed(frames[to-1]) || frames[to-1] == "runtime.goexit") {
 		to--

@@ -4,12 +4,13 @@
   const nodes = JSON.parse(source.textContent);
   if (!nodes || !nodes.length) return;
   const root = { n: "heap", b: 0, a: 0, o: 0, kids: [], up: null, depth: 0 };
+  const stacks = source.dataset.stacks === "true";
   for (const x of nodes) {
     x.kids = [];
     x.up = x.p < 0 ? root : nodes[x.p];
     x.depth = x.up.depth + 1;
     x.up.kids.push(x);
-    if (x.p < 0) { root.b += x.b; root.a += x.a; }
+    if (x.p < 0) { root.b += x.b; root.a += x.a; if (stacks) root.o += x.o; }
   }
   for (const x of [root, ...nodes]) x.kids.sort((k, l) => size(l) - size(k));
   const flame = document.getElementById("flame"), map = document.getElementById("map");
@@ -34,15 +35,18 @@
     return "hsl(" + hue + " " + Math.round(75 * Math.min(1, Math.abs(part) * 3)) + "% " + (88 - 28 * Math.abs(part)) + "%)";
   }
   function title(x) {
-    return x.n + "\n" + bytes(x.b) + (growing ? " (" + (x.b >= x.a ? "+" : "") + bytes(x.b - x.a) + ")" : "") + "\n" + x.o + " objects";
+    return x.n + "\n" + bytes(x.b) + (growing ? " (" + (x.b >= x.a ? "+" : "") + bytes(x.b - x.a) + ")" : "") + (x.o ? "\n" + x.o + " objects" : "") + (x.s ? "\nsuspect" : "");
   }
+  // A function is named without the path of its package, which its title has.
+  function label(x) { return (x.s ? "⚠ " : "") + (stacks ? x.n.replace(/^[^[(]*\//, "") : x.n); }
   function cell(parent, x, left, y, width, height) {
     const d = document.createElement("div");
     d.className = "cell";
     d.style.cssText = "left:" + left + "px;top:" + y + "px;width:" + width + "px;height:" + height + "px";
     d.style.background = colour(x);
-    if (width > 30 && height > 12) d.textContent = x.n;
+    if (width > 30 && height > 12) d.textContent = label(x);
     d.title = title(x);
+    if (x.s) d.classList.add("suspect");
     const wanted = search.value.toLowerCase();
     if (wanted && !x.n.toLowerCase().includes(wanted)) d.classList.add("dim");
     d.addEventListener("click", () => { top = x; draw(); });

@@ -22,6 +22,7 @@ type evidence struct {
 	with, without *outcome // without is nil when the demo was interrupted before it
 	redis         shop.Ready
 	page          string // its URL
+	interrupted   bool   // before its time
 }
 
 // check looks at the evidence. It is not made when the demo was interrupted before there was any.
@@ -37,6 +38,7 @@ var checks = []check{
 	checkPage,
 	checkControl,
 	checkSameWork,
+	checkLeak,
 }
 
 func checkAnswered(_ context.Context, e *evidence) (Check, bool) {

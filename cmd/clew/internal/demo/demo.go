@@ -55,6 +55,7 @@ type Demo struct {
 	spans    *router
 	receiver *otlprecv.Receiver
 	page     *view.Server
+	heap     heapPage
 }
 
 // Open starts the receiver, the store and the page. The caller closes the demo.
@@ -88,9 +89,12 @@ func (d *Demo) handler() http.Handler {
 			Note: "The same shop with propagation switched off: what is torn off a payment is a transaction of its own.",
 		},
 	}
-	return view.New(func() []view.Run { return runs }, view.Options{
+	mux := http.NewServeMux()
+	mux.Handle("/", view.New(func() []view.Run { return runs }, view.Options{
 		HTTPEndpoint: "http://" + d.receiver.HTTPAddr(), GRPCEndpoint: "http://" + d.receiver.GRPCAddr(),
-	})
+	}))
+	mux.Handle("GET /"+heapPath, &d.heap)
+	return mux
 }
 
 // torn reports whether a trace is less than a payment: what was torn off one, or what is left of it. A whole
@@ -126,6 +130,9 @@ func (d *Demo) Run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.heap.show(e.with.heap); err != nil {
+		return nil, err
+	}
 	if ctx.Err() == nil {
 		rest := max(d.opts.For-time.Since(began), time.Second)
 		e.without, err = d.runShop(ctx, fleet, redis, d.runs[1], rest)
@@ -136,7 +143,8 @@ func (d *Demo) Run(ctx context.Context) (*Report, error) {
 	if err := fleet.stop(); err != nil {
 		return nil, err
 	}
-	report := e.report(context.WithoutCancel(ctx), ctx.Err() != nil)
+	e.interrupted = ctx.Err() != nil
+	report := e.report(context.WithoutCancel(ctx))
 	d.opts.Story.judged()
 	return report, nil
 }
@@ -149,7 +157,9 @@ func (d *Demo) runShop(ctx context.Context, fleet *fleet, redis *service, r run,
 	}
 	d.opts.Story.running(r, branch, last)
 	l := load{url: branch[shop.Gateway].url(), prefix: r.name, rate: d.opts.Rate, last: last}
+	unwatch := watchLedger(ctx, branch[shop.Ledger], last)
 	sent := l.run(ctx, fleet.alive, d.opts.Story.sent)
+	heap := unwatch()
 	if err := context.Cause(fleet.alive); err != nil {
 		return nil, err
 	}
@@ -164,7 +174,7 @@ func (d *Demo) runShop(ctx context.Context, fleet *fleet, redis *service, r run,
 	if gone := spans.Stats().EvictedSpans; gone > 0 {
 		return nil, fmt.Errorf("%d spans did not fit into memory: lower --rate or --for", gone)
 	}
-	o := &outcome{run: r, sent: sent, traces: tracesOf(spans, r.id), pids: branch.pids()}
+	o := &outcome{run: r, sent: sent, traces: tracesOf(spans, r.id), pids: branch.pids(), cards: l.cards(), heap: heap}
 	o.verdict = Judge(sent, o.traces, shop.Hops())
 	o.booked, err = booked(context.WithoutCancel(ctx), redis.ready.Addr, fleet.password, r.name)
 	return o, err

@@ -60,7 +60,11 @@ func (f *fleet) startShop(ctx context.Context, r run, redis *service) (branch, e
 	b := branch{}
 	next := ""
 	for _, name := range []string{shop.Ledger, shop.Payment, shop.Order, shop.Gateway} {
-		s, err := f.start(ctx, name, f.telemetry(name, r),
+		env := f.telemetry(name, r)
+		if name == shop.Ledger {
+			env = append(env, withSampleRate(os.Environ()))
+		}
+		s, err := f.start(ctx, name, env,
 			"--run", r.name, "--propagation", r.propagation, "--next", next, "--redis", redis.ready.Addr)
 		if err != nil {
 			return nil, err

@@ -31,6 +31,14 @@ type load struct {
 	last   time.Duration
 }
 
+// maxCards is how many cards pay in a long run.
+const maxCards = 40
+
+// cards is how many cards pay, one after the other: so few that each does so often, be the run ever so short.
+func (l load) cards() int {
+	return min(max(1, int(l.last.Seconds()*float64(l.rate))/(3*minTurns)), maxCards)
+}
+
 // run sends the payments and waits for every answer. The load ends early when ctx does, and what is under
 // way is then still waited for; all of it is given up when alive ends. told hears of each answer.
 func (l load) run(ctx, alive context.Context, told func(n int)) []Sent {
@@ -56,7 +64,9 @@ func (l load) run(ctx, alive context.Context, told func(n int)) []Sent {
 		tasks.Go(func() {
 			defer func() { <-free }()
 			id := fmt.Sprintf("%s-%05d", l.prefix, n)
-			err := pay(alive, client, l.url, id, n)
+			err := pay(alive, client, l.url, shop.Purchase{
+				ID: id, SKU: fmt.Sprintf("sku-%d", n%9), Card: fmt.Sprintf("card-%d", n%l.cards()),
+			})
 			mu.Lock()
 			defer mu.Unlock()
 			sent = append(sent, Sent{ID: id, Err: err})
@@ -87,9 +97,8 @@ func await(ctx, alive context.Context, tick <-chan time.Time, free chan<- struct
 	}
 }
 
-// pay sends the n-th payment and checks its answer.
-func pay(ctx context.Context, client *http.Client, url, id string, n int) error {
-	want := shop.Purchase{ID: id, SKU: fmt.Sprintf("sku-%d", n%9), Card: fmt.Sprintf("card-%d", n%40)}
+// pay sends a payment and checks its answer.
+func pay(ctx context.Context, client *http.Client, url string, want shop.Purchase) error {
 	body, err := json.Marshal(want)
 	if err != nil {
 		return err
@@ -115,7 +124,7 @@ func pay(ctx context.Context, client *http.Client, url, id string, n int) error 
 	if err := json.Unmarshal(got, &receipt); err != nil {
 		return fmt.Errorf("read the receipt: %w", err)
 	}
-	if receipt.ID != id || receipt.Entry < 1 {
+	if receipt.ID != want.ID || receipt.Entry < 1 {
 		return fmt.Errorf("the receipt is not for this payment: %s", got)
 	}
 	return nil

@@ -119,7 +119,7 @@ func TestPayRefusesWrongAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-			if err := pay(t.Context(), client, till(t, serve), "x", 1); err == nil {
+			if err := pay(t.Context(), client, till(t, serve), shop.Purchase{ID: "x"}); err == nil {
 				t.Error("taken for a payment")
 			}
 		})

@@ -34,6 +34,8 @@ type outcome struct {
 	verdict Verdict
 	pids    map[string]int // of the services, by name
 	booked  []string       // the ledger's entries in Redis: ids of payments
+	cards   int            // that paid, in turn
+	heap    *ledgerHeap    // of the ledger
 }
 
 // tracesOf are the spans of a run, by trace.

@@ -19,16 +19,19 @@ type Report struct {
 	// were not made.
 	Interrupted bool   `json:"interrupted,omitempty"`
 	Page        string `json:"page"`
-	Redis       string `json:"redis"`
+	// Heap is where the page has heapdiff's report on the ledger.
+	Heap  string `json:"heap_report"`
+	Redis string `json:"redis"`
 
 	with, without example
+	heap          *ledgerHeap
 }
 
 // report makes the checks.
-func (e *evidence) report(ctx context.Context, interrupted bool) *Report {
+func (e *evidence) report(ctx context.Context) *Report {
 	r := &Report{
-		Verdict: e.with.verdict, Interrupted: interrupted, Page: e.page,
-		Redis: e.redis.Addr + ", " + e.redis.Note,
+		Verdict: e.with.verdict, Interrupted: e.interrupted, Page: e.page, Heap: e.page + heapPath,
+		Redis: e.redis.Addr + ", " + e.redis.Note, heap: e.with.heap,
 	}
 	r.with = e.with.example()
 	if e.without != nil {

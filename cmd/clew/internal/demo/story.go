@@ -33,6 +33,7 @@ func (s *Story) opened(d *Demo, redis *service) {
 	s.say("A small shop starts here; every payment is followed through all of it.")
 	s.say("")
 	s.say("  page    %s", d.URL())
+	s.say("  heap    %s, when the first run is over", d.URL()+heapPath)
 	s.say("  traces  OTLP at http://%s and, for gRPC, %s", d.receiver.HTTPAddr(), d.receiver.GRPCAddr())
 	s.say("  redis   %s (%s)", redis.ready.Addr, redis.ready.Note)
 }

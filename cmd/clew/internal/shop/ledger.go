@@ -23,6 +23,8 @@ type ledger struct {
 	redis   *redis.Client
 	queue   chan entry
 	failed  func(error) // told of an entry whose payment could not be replied to
+	cache   statements
+	trail   audit
 	workers sync.WaitGroup
 }
 
@@ -64,6 +66,8 @@ func (l *ledger) write(e entry) {
 	defer e.done()
 	ctx, cancel := context.WithTimeout(propagate.NewContext(context.Background(), e.from), bookTime)
 	defer cancel()
+	l.trail.keep(e.booking)
+	l.cache.of(e.booking.Card)
 	answer := reply{ID: e.booking.ID}
 	place, err := l.append(ctx, e.booking)
 	if err != nil {

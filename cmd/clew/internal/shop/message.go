@@ -24,6 +24,7 @@ type charge struct {
 // booking asks the ledger to write an entry and to say so at ReplyTo.
 type booking struct {
 	ID      string `json:"id"`
+	Card    string `json:"card"`
 	Cents   int    `json:"cents"`
 	ReplyTo string `json:"reply_to"`
 }

@@ -90,7 +90,7 @@ func (p *payment) book(ctx context.Context, c charge) (int64, error) {
 		settled <- answer
 	})
 	defer p.forget(c.ID)
-	err := post(ctx, p.client, p.ledger+"/bookings", booking{ID: c.ID, Cents: c.Cents, ReplyTo: p.self + "/replies"}, nil)
+	err := post(ctx, p.client, p.ledger+"/bookings", booking{ID: c.ID, Card: c.Card, Cents: c.Cents, ReplyTo: p.self + "/replies"}, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -98,7 +98,7 @@ func serveHTTP(ctx context.Context, cfg Config, out *bufio.Writer, log io.Writer
 	}
 	mux := http.NewServeMux()
 	svc.routes(mux)
-	server := &http.Server{Handler: trace.Handler(mux), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: withProfiles(trace.Handler(mux)), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	if err := say(out, Ready{Addr: ln.Addr().String()}); err != nil {
@@ -137,6 +137,7 @@ func newService(cfg Config, self string, log io.Writer) (service, error) {
 		l := &ledger{
 			carry: cfg.Propagation, run: cfg.Run, client: newClient(), redis: newRedis(cfg.Redis),
 			queue:  make(chan entry, 256),
+			cache:  statements{byCard: map[string][]byte{}},
 			failed: func(err error) { fmt.Fprintln(log, "reply to a booking:", err) },
 		}
 		l.start(4)
