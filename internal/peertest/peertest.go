@@ -70,13 +70,37 @@ func GoToolchain(t testing.TB, release string) string {
 func NodeModules(t testing.TB) string {
 	t.Helper()
 	Need(t, "node")
+	modules := filepath.Join(cache(t), "npm", "node_modules")
+	if _, err := os.Stat(modules); err != nil {
+		missing(t, "node", modules+" is not there; make setup brings it")
+	}
+	return modules
+}
+
+// Distribution returns the directory of the server that plays name, "opensearch"
+// or "elasticsearch", as tools/setup has unpacked it. Without it the test ends here.
+func Distribution(t testing.TB, name string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(cache(t), "peers", name+"-*", "bin", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 {
+		missing(t, name, fmt.Sprintf("%d distributions of it are in .cache/peers; make setup brings the one", len(found)))
+	}
+	return filepath.Dir(filepath.Dir(found[0]))
+}
+
+// cache returns the directory .cache of the module that the test belongs to.
+func cache(t testing.TB) string {
+	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "tools", "npm", "package.json")); err == nil {
-			break
+			return filepath.Join(dir, ".cache")
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
@@ -84,11 +108,6 @@ func NodeModules(t testing.TB) string {
 		}
 		dir = up
 	}
-	modules := filepath.Join(dir, ".cache", "npm", "node_modules")
-	if _, err := os.Stat(modules); err != nil {
-		missing(t, "node", modules+" is not there; make setup brings it")
-	}
-	return modules
 }
 
 func missing(t testing.TB, name, why string) {
