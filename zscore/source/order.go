@@ -117,7 +117,7 @@ func (s *Shaper) value(e *entry, sample *Sample, since time.Time) float64 {
 // ofHistogram takes the measurements since the sample before.
 func (s *Shaper) ofHistogram(e *entry, sample *Sample, since time.Time) float64 {
 	h := sample.Histogram
-	if sample.Type != Delta {
+	if sample.Type != Delta && sample.Type != Gauge {
 		before := e.before
 		e.before = h
 		if before == nil {
