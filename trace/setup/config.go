@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/clewhq/clew/trace/tail"
 )
 
 // config is what the variables say, as far as the SDK and its exporters do not read them themselves.
@@ -16,6 +19,8 @@ type config struct {
 	propagator      propagation.TextMapPropagator
 	pinpoint        bool     // span ids as Pinpoint's callers decide
 	traces, metrics []string // exporters
+	sampler         sdktrace.Sampler
+	tail            *tail.Config // nil: not wanted
 	spanProtocol    otlpProtocol
 	metricProtocol  otlpProtocol
 }
@@ -30,7 +35,7 @@ func read(lookup func(string) string) (config, error) {
 	}
 	c.propagator, c.pinpoint = e.propagator()
 	e.checkResource()
-	e.checkSampler()
+	c.sampler = e.sampler()
 	e.checkLimits()
 	e.checkBatch()
 	e.choice("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "always_on", "always_off")
@@ -67,17 +72,32 @@ func (e *env) checkResource() {
 	}
 }
 
-func (e *env) checkSampler() {
+// sampler makes the sampler of the variables, which is the one that the SDK makes of them.
+func (e *env) sampler() sdktrace.Sampler {
 	const arg = "OTEL_TRACES_SAMPLER_ARG"
-	sampler := e.choice("OTEL_TRACES_SAMPLER", "parentbased_always_on", "always_on", "always_off",
+	name := e.choice("OTEL_TRACES_SAMPLER", "parentbased_always_on", "always_on", "always_off",
 		"traceidratio", "parentbased_always_off", "parentbased_traceidratio")
-	v := e.get(arg)
-	if v == "" || !strings.HasSuffix(sampler, "traceidratio") {
-		return
+	kind, parentBased := strings.CutPrefix(name, "parentbased_")
+	var s sdktrace.Sampler
+	switch kind {
+	case "always_on":
+		s = sdktrace.AlwaysSample()
+	case "always_off":
+		s = sdktrace.NeverSample()
+	default:
+		ratio := 1.0
+		if v := e.get(arg); v != "" {
+			var err error
+			if ratio, err = strconv.ParseFloat(v, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
+				e.wrong(arg, "%q is not a number from 0 to 1", v)
+			}
+		}
+		s = sdktrace.TraceIDRatioBased(ratio)
 	}
-	if ratio, err := strconv.ParseFloat(v, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
-		e.wrong(arg, "%q is not a number from 0 to 1", v)
+	if parentBased {
+		return sdktrace.ParentBased(s)
 	}
+	return s
 }
 
 // checkLimits: to the SDK a negative limit means none.

@@ -113,3 +113,45 @@ func rejected(err error) int {
 	}
 	return n
 }
+
+// deliveries are all that spans go to; as one processor they work at a time, so that one collector
+// that hangs does not take the others' time.
+type deliveries []*delivery
+
+// OnStart implements [sdktrace.SpanProcessor].
+func (ds deliveries) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
+	for _, d := range ds {
+		d.OnStart(ctx, s)
+	}
+}
+
+// OnEnd implements [sdktrace.SpanProcessor].
+func (ds deliveries) OnEnd(s sdktrace.ReadOnlySpan) {
+	for _, d := range ds {
+		d.OnEnd(s)
+	}
+}
+
+// ForceFlush implements [sdktrace.SpanProcessor].
+func (ds deliveries) ForceFlush(ctx context.Context) error {
+	return ds.each(func(d *delivery) error { return d.ForceFlush(ctx) })
+}
+
+// Shutdown implements [sdktrace.SpanProcessor]. After close it does nothing.
+func (ds deliveries) Shutdown(ctx context.Context) error {
+	return ds.each(func(d *delivery) error { return d.Shutdown(ctx) })
+}
+
+func (ds deliveries) close(ctx context.Context) error {
+	return ds.each(func(d *delivery) error { return d.close(ctx) })
+}
+
+func (ds deliveries) each(f func(*delivery) error) error {
+	errs := make([]error, len(ds))
+	var all sync.WaitGroup
+	for i, d := range ds {
+		all.Go(func() { errs[i] = f(d) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}

@@ -7,8 +7,9 @@
 //	}
 //	defer func() { err = errors.Join(err, shutdown(context.Background())) }()
 //
-// There is nothing to configure but the variables of the OpenTelemetry specification, and there are
-// none of our own; only pinpoint, see package trace/pinpoint, is a word that it does not have. These are read:
+// What there is a variable for in the OpenTelemetry specification is configured by that, the rest by
+// options; there are no variables of our own, and only the value pinpoint, see package trace/pinpoint,
+// is a word that the specification does not have. These are read:
 //
 //	OTEL_SDK_DISABLED                     true: no traces, no metrics; headers are still passed on
 //	OTEL_SERVICE_NAME                     service.name

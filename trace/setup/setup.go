@@ -16,13 +16,14 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/clewhq/clew/trace/pinpoint"
+	"github.com/clewhq/clew/trace/tail"
 )
 
 // Init sets OpenTelemetry's global tracer provider, meter provider and propagator to what the OTEL_*
 // variables ask for; see the package comment. It connects to nothing: a collector that is away now
 // is tried when there is something to send.
 //
-// When a variable cannot be right, the error names it, names all such, and nothing has been set.
+// When a variable or an option cannot be right, the error names it, names all such, and nothing has been set.
 //
 // shutdown sends what is left and stops; spans ended later are lost. It gives up when its context is
 // done, and returns an error that counts the spans that were not delivered since Init, whatever the
@@ -31,9 +32,14 @@ import (
 //
 // Failures to export are reported to OpenTelemetry's error handler as they happen, which logs them
 // to stderr unless the program has set another.
-func Init(ctx context.Context) (shutdown func(context.Context) error, err error) {
+func Init(ctx context.Context, opts ...Option) (shutdown func(context.Context) error, err error) {
 	nothing := func(context.Context) error { return nil }
 	c, err := read(os.Getenv)
+	for _, o := range opts {
+		if o != nil {
+			err = errors.Join(err, o.apply(&c))
+		}
+	}
 	if err != nil {
 		return nothing, fmt.Errorf("set up telemetry: %w", err)
 	}
@@ -54,7 +60,8 @@ func Init(ctx context.Context) (shutdown func(context.Context) error, err error)
 // providers are nil where nothing is to be exported: the API then does nothing, at no cost.
 type providers struct {
 	tracer     *sdktrace.TracerProvider
-	deliveries []*delivery
+	deliveries deliveries
+	tail       *tail.Tail // nil: not wanted
 	meter      *sdkmetric.MeterProvider
 }
 
@@ -77,16 +84,20 @@ func build(ctx context.Context, c config) (p providers, err error) {
 		if c.pinpoint {
 			opts = append(opts, sdktrace.WithIDGenerator(pinpoint.IDGenerator(nil)))
 		}
-		p.tracer = sdktrace.NewTracerProvider(opts...)
 		for _, name := range c.traces {
 			exporter, err := c.spanExporter(ctx, name)
 			if err != nil {
 				return p, fmt.Errorf("trace exporter %s: %w", name, err)
 			}
-			d := newDelivery(name, exporter)
-			p.deliveries = append(p.deliveries, d)
-			p.tracer.RegisterSpanProcessor(d)
+			p.deliveries = append(p.deliveries, newDelivery(name, exporter))
 		}
+		if c.tail != nil {
+			p.tail = tail.New(*c.tail, p.deliveries)
+			opts = append(opts, sdktrace.WithSampler(p.tail.Sampler(c.sampler)), sdktrace.WithSpanProcessor(p.tail))
+		} else {
+			opts = append(opts, sdktrace.WithSpanProcessor(p.deliveries))
+		}
+		p.tracer = sdktrace.NewTracerProvider(opts...)
 	}
 	if len(c.metrics) > 0 {
 		opts := []sdkmetric.Option{sdkmetric.WithResource(res)}
@@ -98,6 +109,9 @@ func build(ctx context.Context, c config) (p providers, err error) {
 			opts = append(opts, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter)))
 		}
 		p.meter = sdkmetric.NewMeterProvider(opts...)
+		if err := p.observeTail(); err != nil {
+			return p, err
+		}
 	}
 	return p, nil
 }
@@ -133,20 +147,18 @@ func (c config) metricExporter(ctx context.Context, name string) (sdkmetric.Expo
 
 // shutdown closes all at a time, so that one collector that hangs does not take the others' time.
 func (p providers) shutdown(ctx context.Context) error {
-	errs := make([]error, len(p.deliveries)+1)
+	var errs [3]error
 	var all sync.WaitGroup
-	for i, d := range p.deliveries {
-		all.Go(func() { errs[i] = d.close(ctx) })
-	}
+	all.Go(func() { errs[0] = p.deliveries.close(ctx) })
 	if p.meter != nil {
-		all.Go(func() { errs[len(p.deliveries)] = p.meter.Shutdown(ctx) })
+		all.Go(func() { errs[1] = p.meter.Shutdown(ctx) })
 	}
 	all.Wait()
 	if p.tracer != nil {
 		// Its processors are closed; this closes the tap. A done ctx would leave it open.
-		errs = append(errs, p.tracer.Shutdown(context.WithoutCancel(ctx)))
+		errs[2] = p.tracer.Shutdown(context.WithoutCancel(ctx))
 	}
-	return errors.Join(errs...)
+	return errors.Join(errs[:]...)
 }
 
 func (p providers) shutdownOnce() func(context.Context) error {

@@ -304,13 +304,7 @@ func TestPropagators(t *testing.T) {
 }
 
 func TestConsole(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout := os.Stdout
-	os.Stdout = w
-	defer func() { os.Stdout = stdout }()
+	written := stdout(t)
 	setenv(t, "OTEL_TRACES_EXPORTER", "console", "OTEL_METRICS_EXPORTER", "console")
 	shutdown := start(t)
 	_, sp := trace.Start(bg, "to the console")
@@ -323,13 +317,9 @@ func TestConsole(t *testing.T) {
 	if err := shutdown(bg); err != nil {
 		t.Error(err)
 	}
-	_ = w.Close()
-	out, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := written()
 	for _, want := range []string{`"to the console"`, `"a.counter"`} {
-		if !strings.Contains(string(out), want) {
+		if !strings.Contains(out, want) {
 			t.Errorf("no %s on the console: %s", want, out)
 		}
 	}
