@@ -34,7 +34,7 @@ func exportCommand(s cli.Streams, b backend) *cobra.Command {
 Prometheus. With --otlp it also sends metrics and, for every slow request, a span
 to an OpenTelemetry collector; where the trace of the request is known (--with
 traceids), the span is a child of the client's. Headers, such as for a token, come
-from OTEL_EXPORTER_OTLP_HEADERS.
+from OTEL_EXPORTER_OTLP_HEADERS; OTEL_METRICS_EXPORTER=none sends spans alone.
 
 With --from it sends the slow requests of a recording by OTLP, and ends.`,
 		Example: `  redisprobe export --port 6379
@@ -100,7 +100,7 @@ func (e *exporter) run(ctx context.Context) (err error) {
 		}
 		defer stop()
 	}
-	sender, err := e.otlp.start(ctx, p.Report, *e.every)
+	sender, err := e.otlp.start(ctx, e.log, p.Report, *e.every)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (l scrapeLog) Println(v ...any) { l.log.Warn("scrape", "error", fmt.Sprint(
 // recording sends what a recording holds.
 func (e *exporter) recording(ctx context.Context, s cli.Streams) (err error) {
 	var total report.Report
-	sender, err := e.otlp.start(ctx, func() (*report.Report, error) { return &total, nil }, time.Hour)
+	sender, err := e.otlp.start(ctx, e.log, func() (*report.Report, error) { return &total, nil }, time.Hour)
 	if err != nil {
 		return err
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -28,6 +30,7 @@ type otlp struct{ url, protocol string }
 const (
 	overHTTP = "http/protobuf"
 	overGRPC = "grpc"
+	none     = "none" // the value of an OTEL_…_EXPORTER
 )
 
 func (o *otlp) on() bool { return o.url != "" }
@@ -69,24 +72,30 @@ type sender struct {
 	spans   int
 }
 
-// start returns a sender, which sends nothing if there is no URL.
-func (o *otlp) start(ctx context.Context, newest func() (*report.Report, error), every time.Duration) (*sender, error) {
+// start returns a sender, which sends nothing if there is no URL, and of each
+// signal nothing if OTEL_TRACES_EXPORTER or OTEL_METRICS_EXPORTER is none.
+func (o *otlp) start(ctx context.Context, log *slog.Logger, newest func() (*report.Report, error), every time.Duration) (*sender, error) {
 	s := &sender{}
 	if !o.on() {
 		return s, nil
 	}
-	spans, err := o.spanExporter(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("start OTLP traces: %w", err)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("send by OTLP", "error", err) }))
+	if os.Getenv("OTEL_TRACES_EXPORTER") != none {
+		exporter, err := o.spanExporter(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("start OTLP traces: %w", err)
+		}
+		s.traces = telemetry.NewSpans(exporter)
 	}
-	metrics, err := o.metricExporter(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start OTLP metrics: %w", err), spans.Shutdown(ctx))
+	if os.Getenv("OTEL_METRICS_EXPORTER") != none {
+		exporter, err := o.metricExporter(ctx)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("start OTLP metrics: %w", err), s.close())
+		}
+		s.metrics = sdkmetric.NewMeterProvider(
+			sdkmetric.WithResource(resource.NewSchemaless(semconv.ServiceName("redisprobe"))),
+			sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter, sdkmetric.WithInterval(every), sdkmetric.WithProducer(telemetry.NewProducer(newest)))))
 	}
-	s.traces = telemetry.NewSpans(spans)
-	s.metrics = sdkmetric.NewMeterProvider(
-		sdkmetric.WithResource(resource.NewSchemaless(semconv.ServiceName("redisprobe"))),
-		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metrics, sdkmetric.WithInterval(every), sdkmetric.WithProducer(telemetry.NewProducer(newest)))))
 	return s, nil
 }
 
@@ -122,12 +131,16 @@ func (s *sender) add(part *report.Report) {
 
 // close sends what is left.
 func (s *sender) close() error {
-	if s.traces == nil {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 	defer cancel()
-	if err := errors.Join(s.traces.Close(ctx), s.metrics.Shutdown(ctx)); err != nil {
+	var err error
+	if s.traces != nil {
+		err = s.traces.Close(ctx)
+	}
+	if s.metrics != nil {
+		err = errors.Join(err, s.metrics.Shutdown(ctx))
+	}
+	if err != nil {
 		return fmt.Errorf("send by OTLP: %w", err)
 	}
 	return nil

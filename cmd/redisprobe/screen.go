@@ -65,15 +65,15 @@ func (s *screen) lines(width, height int) []string {
 	all := &s.total.Servers[s.server%len(s.total.Servers)]
 	shown, seconds := s.shown(all)
 	out := []string{
-		fit(s.headline(shown, seconds), width),
-		fit(s.help(), width),
+		fit(shown.Summary(seconds), width),
+		fit(s.state(), width),
 		"",
 	}
 	if height >= 24 {
 		out = append(out, s.heat(all, width)...)
 		out = append(out, "")
 	}
-	out = append(out, s.blame(shown, width, max(1, height/8))...)
+	out = append(out, blame(shown, all, width, max(1, height/8))...)
 	var b bytes.Buffer
 	o := report.Options{Top: max(1, height-len(out)-1), Width: width, Order: s.order}
 	if err := report.Commands(&b, shown.Commands, o); err != nil {
@@ -101,34 +101,37 @@ func (s *screen) shown(all *report.Server) (*report.Server, float64) {
 	return &part.Servers[i], part.DurationSeconds
 }
 
-func (s *screen) headline(shown *report.Server, seconds float64) string {
-	line := shown.Summary(seconds)
-	if n := len(s.total.Servers); n > 1 {
-		line += fmt.Sprintf("   server %d of %d", s.server%n+1, n)
+// state is what holds for the whole screen, and the keys.
+func (s *screen) state() string {
+	var b strings.Builder
+	if s.held != nil {
+		b.WriteString("PAUSED  ")
 	}
 	if s.total.LostEvents > 0 {
-		line += fmt.Sprintf("   LOST %d events", s.total.LostEvents)
+		fmt.Fprintf(&b, "LOST %d events  ", s.total.LostEvents)
 	}
-	if s.held != nil {
-		line += "   PAUSED"
+	if n := len(s.total.Servers); n > 1 {
+		fmt.Fprintf(&b, "server %d of %d  ", s.server%n+1, n)
 	}
-	return line
+	since := "since start"
+	if s.since {
+		since = "interval"
+	}
+	fmt.Fprintf(&b, "q quit  space pause  tab server  a %s  w %s  s sort by %s",
+		since, phaseNames[(s.phase+1)%len(phaseNames)], s.order.Next())
+	return b.String()
 }
 
-func (s *screen) help() string {
-	return fmt.Sprintf("q quit  space pause  tab server  a %s  w %s  s sort by %s",
-		map[bool]string{true: "interval", false: "since start"}[s.since],
-		phaseNames[(s.phase+1)%len(phaseNames)], s.order.Next())
-}
-
-// blame says who waits for whom, in at most so many lines.
-func (s *screen) blame(shown *report.Server, width, most int) []string {
+// blame says who waits for whom, or else who did earlier, in at most so many
+// lines.
+func blame(shown, all *report.Server, width, most int) []string {
 	var out []string
-	for i := range shown.Blame {
-		if i == most {
-			break
-		}
-		out = append(out, fit(shown.Blame[i].Sentence(), width))
+	charges, when := shown.Blame, ""
+	if len(charges) == 0 {
+		charges, when = all.Blame, "earlier: "
+	}
+	for i := range charges[:min(most, len(charges))] {
+		out = append(out, fit(when+charges[i].Sentence(), width))
 	}
 	if len(out) > 0 {
 		out = append(out, "")

@@ -230,7 +230,9 @@ func (t *terminal) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 func (t *terminal) View() tea.View {
-	view := tea.NewView(joined(t.screen.lines(t.width, t.height)))
+	lines := t.screen.lines(t.width, t.height)
+	lines[0] = fmt.Sprintf("\x1b[7m%-*s\x1b[m", t.width, lines[0]) // reversed: no colour to be blind to
+	view := tea.NewView(joined(lines))
 	view.AltScreen = true
 	view.WindowTitle = "redisprobe"
 	return view

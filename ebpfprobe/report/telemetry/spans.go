@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -23,13 +25,13 @@ import (
 // to its reply, children of the client's span where that is known. Each server is
 // a resource of its own. It is not safe for concurrent use.
 type Spans struct {
-	exporter  sdktrace.SpanExporter
+	exporter  *shared
 	providers map[string]*sdktrace.TracerProvider
 }
 
 // NewSpans returns Spans that export to exporter, which [Spans.Close] shuts down.
 func NewSpans(exporter sdktrace.SpanExporter) *Spans {
-	return &Spans{exporter: exporter, providers: map[string]*sdktrace.TracerProvider{}}
+	return &Spans{exporter: &shared{SpanExporter: exporter}, providers: map[string]*sdktrace.TracerProvider{}}
 }
 
 // Add exports the slow batches of a part of a report, as [report.Report.Since]
@@ -97,7 +99,7 @@ func (s *Spans) tracer(server *report.Server) oteltrace.Tracer {
 		}
 		r := resource.NewSchemaless(append(serverAttributes(server), semconv.ServiceName(name))...)
 		p = sdktrace.NewTracerProvider(
-			sdktrace.WithBatcher(stayingOpen{s.exporter}),
+			sdktrace.WithBatcher(s.exporter),
 			sdktrace.WithResource(r),
 			sdktrace.WithSampler(sdktrace.AlwaysSample()), // the probe has chosen already
 			sdktrace.WithIDGenerator(ids{}))
@@ -106,21 +108,47 @@ func (s *Spans) tracer(server *report.Server) oteltrace.Tracer {
 	return p.Tracer(scope)
 }
 
-// Close exports what is left and shuts the exporter down. It gives up when ctx is
-// done.
+// Close exports what is left and shuts the exporter down; it gives up when ctx is
+// done. The error says how many spans were not exported since the beginning, and
+// why the last of them were not.
 func (s *Spans) Close(ctx context.Context) error {
 	var errs []error
 	for _, p := range s.providers {
 		errs = append(errs, p.Shutdown(ctx))
 	}
-	return errors.Join(append(errs, s.exporter.Shutdown(ctx))...)
+	return errors.Join(append(errs, s.exporter.SpanExporter.Shutdown(ctx), s.exporter.failure())...)
 }
 
-// stayingOpen is an exporter that several providers share: the end of one is not
-// the end of it.
-type stayingOpen struct{ sdktrace.SpanExporter }
+// shared is an exporter of several providers: the end of one is not the end of
+// it. It remembers what the providers tell nobody, that an export failed.
+type shared struct {
+	sdktrace.SpanExporter
 
-func (stayingOpen) Shutdown(context.Context) error { return nil }
+	mu     sync.Mutex
+	failed int // spans
+	err    error
+}
+
+func (s *shared) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	err := s.SpanExporter.ExportSpans(ctx, spans)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.failed, s.err = s.failed+len(spans), err
+	}
+	return err
+}
+
+func (*shared) Shutdown(context.Context) error { return nil }
+
+func (s *shared) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		return nil
+	}
+	return fmt.Errorf("%d spans were not exported: %w", s.failed, s.err)
+}
 
 // parent is the context whose span is the client's, or, where only its trace is
 // known, that trace.

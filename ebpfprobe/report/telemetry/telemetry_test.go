@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	oteltrace "go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
@@ -136,5 +138,20 @@ func TestNoReport(t *testing.T) {
 	p := telemetry.NewProducer(func() (*report.Report, error) { return nil, os.ErrClosed })
 	if _, err := p.Produce(t.Context()); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("a probe that is closed: %v", err)
+	}
+}
+
+// refusing is an exporter that takes nothing.
+type refusing struct{ kept }
+
+var errRefused = errors.New("refused")
+
+func (refusing) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return errRefused }
+
+func TestNotExported(t *testing.T) {
+	spans := telemetry.NewSpans(refusing{kept{tracetest.NewInMemoryExporter()}})
+	spans.Add(reporttest.At(1))
+	if err := spans.Close(t.Context()); !errors.Is(err, errRefused) || !strings.Contains(err.Error(), "2 spans were not exported") {
+		t.Errorf("Close = %v", err)
 	}
 }
