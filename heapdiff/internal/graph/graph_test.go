@@ -300,6 +300,41 @@ func TestCollectorUnfit(t *testing.T) {
 	}
 }
 
+// TestMeter fills a table far beyond the limit and expects its pages to have
+// left memory again, while those who touch nothing are left alone.
+func TestMeter(t *testing.T) {
+	if !canTrim {
+		t.Skip("a memory limit is kept on Linux only")
+	}
+	const size = 128 << 20
+	s := NewSpace(1, t.TempDir(), nil) // the process itself is larger
+	defer s.Close()
+	s.Expect(size)
+	table, err := Alloc[uint32](s, size/4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Free(s, &table)
+	fill := func(touch func(int)) int64 {
+		for i := 0; i < len(table); i += 1024 {
+			table[i] = uint32(i)
+			touch(1)
+		}
+		return resident(s.pages)
+	}
+	if full := fill(func(int) {}); full < size {
+		t.Errorf("%d bytes are resident without a meter, want the table's %d", full, size)
+	}
+	if kept := fill(s.Meter().Touch); kept > size/4*3 {
+		t.Errorf("%d bytes are resident with a meter", kept)
+	}
+	for i := 0; i < len(table); i += 1024 {
+		if table[i] != uint32(i) {
+			t.Fatalf("element %d is %d", i, table[i])
+		}
+	}
+}
+
 // TestSpaceLimit sees that tables go into files when they do not fit, and that
 // nothing stays in the directory.
 func TestSpaceLimit(t *testing.T) {
@@ -307,8 +342,9 @@ func TestSpaceLimit(t *testing.T) {
 		t.Skip("a memory limit is kept on Linux only")
 	}
 	dir := t.TempDir()
-	s := NewSpace(1<<20, 1<<30, dir)
+	s := NewSpace(1<<20, dir, nil)
 	defer s.Close()
+	s.Expect(1 << 30)
 	if !s.files {
 		t.Fatal("tables of 1 GiB lie in memory in spite of a limit of 1 MiB")
 	}
@@ -319,7 +355,7 @@ func TestSpaceLimit(t *testing.T) {
 	for i := range table {
 		table[i] = uint32(i)
 	}
-	s.dropAll()
+	s.dropPages(0)
 	for i, v := range table {
 		if v != uint32(i) {
 			t.Fatalf("element %d is %d after its page was dropped", i, v)

@@ -8,10 +8,13 @@ func (t *Tree) Retained(size func(index uint32) uint64) ([]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
+	meter := t.space.Meter()
 	for i := 1; i < len(ret); i++ {
+		meter.Touch(1)
 		ret[i] = size(t.Order[i])
 	}
 	for i := len(ret) - 1; i >= 1; i-- {
+		meter.Touch(1)
 		ret[t.IDom[i]] += ret[i]
 	}
 	return ret, nil
@@ -34,7 +37,9 @@ func (t *Tree) ByGroup(retained []uint64, groups int, group func(index uint32) u
 		return nil, err
 	}
 	defer Free(t.space, &place)
+	meter := t.space.Meter()
 	for i := m - 1; i >= 1; i-- {
+		meter.Touch(1)
 		count[i]++
 		count[t.IDom[i]] += count[i]
 	}
@@ -47,6 +52,7 @@ func (t *Tree) ByGroup(retained []uint64, groups int, group func(index uint32) u
 	defer Free(t.space, &at)
 	place[0] = 1
 	for i := 1; i < m; i++ {
+		meter.Touch(1)
 		d := t.IDom[i]
 		p := place[d]
 		place[d] += count[i]
@@ -56,6 +62,7 @@ func (t *Tree) ByGroup(retained []uint64, groups int, group func(index uint32) u
 	out := make([]uint64, groups)
 	end := make([]uint32, groups)
 	for p := uint32(1); int(p) < m; p++ {
+		meter.Touch(1)
 		i := at[p]
 		g := group(t.Order[i])
 		if p >= end[g] {

@@ -8,7 +8,11 @@ package graph
 
 import (
 	"fmt"
+	"maps"
+	"math"
+	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -20,75 +24,117 @@ import (
 type Space struct {
 	limit int64 // resident bytes to stay below; 0 is no limit
 	dir   string
-	files bool // tables lie in scratch files in dir
-
-	others [][]byte // further file mappings to trim
+	files bool     // tables lie in scratch files in dir
+	dump  []byte   // another mapping whose pages may be dropped at any time
+	pages *os.File // tells the resident memory
 
 	mu     sync.Mutex
 	tables map[*byte][]byte // by their first byte, whole
-
-	stop chan struct{}
-	done chan struct{}
+	hand   []byte           // what is left of a mapping whose pages are being dropped
 }
 
 // NewSpace returns a Space that keeps the process below limit bytes of resident
-// memory, if limit is not 0, by putting tables into scratch files in dir when
-// tables of need bytes in all would not fit. others are further file mappings
-// that may be dropped from memory at any time, such as the dump. Close it.
-func NewSpace(limit, need int64, dir string, others ...[]byte) *Space {
-	s := &Space{limit: limit, dir: dir, others: others}
-	if limit == 0 || !canTrim {
-		return s
+// memory, if limit is not 0, by dropping pages of dump and of its own scratch
+// files in dir. It does so while its users call [Meter.Touch]. Close it.
+func NewSpace(limit int64, dir string, dump []byte) *Space {
+	s := &Space{dir: dir}
+	if limit != 0 && canTrim {
+		s.limit, s.dump, s.pages = limit, dump, openResident()
 	}
-	s.files = need > limit*6/10
-	s.stop, s.done = make(chan struct{}), make(chan struct{})
-	go s.trim()
 	return s
 }
 
+// Expect tells that tables of need bytes will be wanted in all at one time: if
+// they would not fit, those allocated from now on lie in scratch files.
+func (s *Space) Expect(need int64) { s.files = s.limit != 0 && need > s.limit*6/10 }
+
 // Close ends the watch over memory. Tables are freed one by one, not here.
 func (s *Space) Close() {
-	if s.stop != nil {
-		close(s.stop)
-		<-s.done
+	if s.pages != nil {
+		_ = s.pages.Close() // was only read
 	}
 }
 
-// trimEvery is how often the resident memory is looked at: at 2 GB/s of pages
-// coming in, ten milliseconds let in 20 MB.
-const trimEvery = 10 * time.Millisecond
+// The pages that are dropped are those that a hand passes over, which goes round
+// all mappings in steps of dropStep: what is used much comes back at once, and
+// the rest of the room stays full.
+const dropStep = 16 << 20
 
-// trim drops the pages of file mappings from memory when the process grows near
-// its limit. Nothing is lost: the pages are in the files.
-func (s *Space) trim() {
-	defer close(s.done)
-	tick := time.NewTicker(trimEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.stop:
-			return
-		case <-tick.C:
-		}
-		if resident() < s.limit/2 {
-			continue
-		}
-		s.dropAll()
-	}
-}
-
-func (s *Space) dropAll() {
-	for _, b := range s.others {
-		drop(b)
-	}
-	if !s.files {
-		return
-	}
+// dropPages lets the hand move until the resident memory is below enough, once
+// round at most. Nothing is lost: the pages are in files.
+func (s *Space) dropPages(enough int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, b := range s.tables {
-		drop(b)
+	rest := s.mappings()
+	for resident(s.pages) > enough {
+		if len(s.hand) == 0 {
+			if len(rest) == 0 {
+				return
+			}
+			s.hand, rest = rest[0], rest[1:]
+		}
+		n := min(dropStep, len(s.hand))
+		drop(s.hand[:n])
+		s.hand = s.hand[n:]
 	}
+}
+
+// mappings are all that may be dropped, in any order.
+func (s *Space) mappings() [][]byte {
+	var out [][]byte
+	if s.files {
+		out = slices.AppendSeq(out, maps.Values(s.tables))
+	}
+	return append(out, s.dump)
+}
+
+// Meter counts for one goroutine how often it touches pages of the dump or of
+// tables, and looks after the resident memory now and then. The pages have to be
+// dropped by those who bring them in: a watch beside them may get no processor.
+type Meter struct {
+	s    *Space
+	left int
+	last time.Time
+}
+
+const (
+	// Between two looks at the clock lie so many touches. Each may bring in pages
+	// of a few tables, with their neighbours 64 KiB of each.
+	touches = 64
+	// Between two looks at the memory lies, for each MiB of the limit, so much
+	// time: a processor can bring in a tenth of the limit meanwhile.
+	lookEvery = 2 * time.Microsecond
+)
+
+// Meter returns a meter for the calling goroutine.
+func (s *Space) Meter() *Meter {
+	m := &Meter{s: s, left: math.MaxInt}
+	if s.limit != 0 {
+		m.left = touches
+	}
+	return m
+}
+
+// Touch counts n accesses to places that may be far from each other.
+func (m *Meter) Touch(n int) {
+	if m.left -= n; m.left < 0 {
+		m.look()
+	}
+}
+
+func (m *Meter) look() {
+	if m.s.limit == 0 {
+		m.left = math.MaxInt
+		return
+	}
+	m.left = touches
+	if time.Since(m.last) < lookEvery*time.Duration(m.s.limit>>20) {
+		return
+	}
+	if resident(m.s.pages) > m.s.limit/4*3 {
+		m.s.dropPages(m.s.limit / 8 * 5)
+	}
+	m.last = time.Now()
 }
 
 // Alloc returns a zeroed table of n elements. It is not garbage collected: Free it.
@@ -123,6 +169,7 @@ func Free[T uint32 | uint64](s *Space, table *[]T) {
 	s.mu.Lock()
 	b, ok := s.tables[first]
 	delete(s.tables, first)
+	s.hand = nil // it may point into this table
 	s.mu.Unlock()
 	if ok {
 		unmapTable(b)

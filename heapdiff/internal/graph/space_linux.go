@@ -2,6 +2,7 @@ package graph
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"strconv"
 	"syscall"
@@ -37,19 +38,30 @@ func drop(b []byte) {
 	_ = unix.Madvise(b, unix.MADV_DONTNEED) // advice: without it the pages stay
 }
 
-// resident is the process's resident memory in bytes, 0 where it cannot be read.
-func resident() int64 {
-	b, err := os.ReadFile("/proc/self/statm")
+// openResident opens what resident reads; it is nil where there is no /proc.
+func openResident() *os.File {
+	f, err := os.Open("/proc/self/statm")
 	if err != nil {
-		return 0
+		return nil
 	}
-	f := bytes.Fields(b)
+	return f
+}
+
+// resident is the process's resident memory in bytes. Where that cannot be read
+// it counts as more than any limit.
+func resident(statm *os.File) int64 {
+	var buf [128]byte
+	if statm == nil {
+		return math.MaxInt64
+	}
+	n, _ := statm.ReadAt(buf[:], 0) // io.EOF behind the few bytes it has
+	f := bytes.Fields(buf[:n])
 	if len(f) < 2 {
-		return 0
+		return math.MaxInt64
 	}
 	pages, err := strconv.ParseInt(string(f[1]), 10, 64)
 	if err != nil {
-		return 0
+		return math.MaxInt64
 	}
 	return pages * int64(syscall.Getpagesize())
 }

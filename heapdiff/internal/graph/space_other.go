@@ -2,7 +2,10 @@
 
 package graph
 
-import "unsafe"
+import (
+	"os"
+	"unsafe"
+)
 
 // canTrim is false where mapped pages cannot be given back at will: tables lie
 // in Go's heap there, and a memory limit is not kept.
@@ -18,4 +21,6 @@ func unmapTable([]byte) {}
 
 func drop([]byte) {}
 
-func resident() int64 { return 0 }
+func openResident() *os.File { return nil }
+
+func resident(*os.File) int64 { return 0 }

@@ -1,7 +1,5 @@
 package graph
 
-import "slices"
-
 // Tree is the dominator tree of what the roots reach. Nodes are renumbered in
 // the order in which a depth-first search meets them, from 1; 0 is a virtual
 // root above all roots, so a node's dominator always has a lower number.
@@ -31,7 +29,7 @@ func Dominators(e *Edges, roots []uint32, soft [][2]uint32, step func(done float
 	s := e.space
 	defer e.Free()
 	n := len(e.start)
-	d := &search{Edges: e}
+	d := &search{Edges: e, meter: s.Meter()}
 	defer d.free()
 	var err error
 	if d.pre, err = Alloc[uint32](s, n); err != nil {
@@ -47,23 +45,26 @@ func Dominators(e *Edges, roots []uint32, soft [][2]uint32, step func(done float
 	for _, r := range roots {
 		d.from(r)
 	}
+	// pre tells the same, and the edges turned round need the room.
+	Free(s, &d.order)
 	step(0.3)
-	t := &Tree{space: s, Order: d.order[:d.count:d.count], Live: NewSet(n)}
-	for _, i := range t.Order[1:] {
-		t.Live.Add(i)
-	}
+	t := &Tree{space: s, Live: d.met()}
 	e.revive(t.Live, soft)
 	if t.ends, t.preds, err = d.reverse(); err != nil {
 		return nil, err
 	}
-	Free(s, &d.pre)
 	e.Free()
-	step(0.5)
-	if err := t.semiNCA(d.parent[:d.count]); err != nil {
+	if t.Order, err = d.inOrder(); err != nil {
 		t.Free()
 		return nil, err
 	}
-	d.order = nil // the tree's now
+	Free(s, &d.pre)
+	step(0.5)
+	t.IDom, d.parent = d.parent[:d.count], nil
+	if err := t.semiNCA(); err != nil {
+		t.Free()
+		return nil, err
+	}
 	step(1)
 	return t, nil
 }
@@ -93,6 +94,7 @@ func (t *Tree) Predecessors(q uint32) []uint32 {
 // search is the state of the depth-first search.
 type search struct {
 	*Edges
+	meter  *Meter
 	pre    []uint32 // by index: the node's number, 0 before it is met
 	order  []uint32
 	parent []uint32 // by number, in numbers
@@ -115,6 +117,7 @@ func (d *search) from(root uint32) {
 	d.meet(root, 0)
 	u, fresh := root, true
 	for {
+		d.meter.Touch(1)
 		pos := d.start[u]
 		if pos < end && (fresh || d.to[pos]&first == 0) {
 			v := d.to[pos] &^ first
@@ -132,6 +135,33 @@ func (d *search) from(root uint32) {
 		}
 		u, fresh = d.order[p], false
 	}
+}
+
+// met are the nodes that the search has met.
+func (d *search) met() Set {
+	live := NewSet(len(d.pre))
+	for i, p := range d.pre {
+		d.meter.Touch(1)
+		if p != 0 {
+			live.Add(uint32(i))
+		}
+	}
+	return live
+}
+
+// inOrder is the nodes by number.
+func (d *search) inOrder() ([]uint32, error) {
+	order, err := Alloc[uint32](d.space, int(d.count))
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range d.pre {
+		d.meter.Touch(1)
+		if p != 0 {
+			order[p] = uint32(i)
+		}
+	}
+	return order, nil
 }
 
 func (d *search) meet(v, parent uint32) {
@@ -152,6 +182,7 @@ func (e *Edges) revive(live Set, soft [][2]uint32) {
 		}
 	}
 	end := uint32(e.used.Load())
+	meter := e.space.Meter()
 	for before := -1; before != len(soft); {
 		before = len(soft)
 		rest := soft[:0]
@@ -165,6 +196,7 @@ func (e *Edges) revive(live Set, soft [][2]uint32) {
 				u := stack[len(stack)-1]
 				stack = stack[:len(stack)-1]
 				for pos := e.start[u]; pos < end; pos++ {
+					meter.Touch(1)
 					if pos != e.start[u] && e.to[pos]&first != 0 {
 						break
 					}
@@ -184,12 +216,14 @@ func (d *search) reverse() (ends, preds []uint32, err error) {
 	}
 	total := 0
 	for u, p := range d.pre {
+		d.meter.Touch(1)
 		if p == 0 || d.start[u] == None {
 			continue
 		}
 		// The search has left start at the end of the edges.
 		for k := d.start[u]; ; {
 			k--
+			d.meter.Touch(1)
 			v := d.to[k]
 			q := d.pre[v&^first]
 			ends[q]++
@@ -206,15 +240,18 @@ func (d *search) reverse() (ends, preds []uint32, err error) {
 	}
 	sum := uint32(0)
 	for q, n := range ends {
+		d.meter.Touch(1)
 		ends[q] = sum
 		sum += n
 	}
 	for u, p := range d.pre {
+		d.meter.Touch(1)
 		if p == 0 || d.start[u] == None {
 			continue
 		}
 		for k := d.start[u]; ; {
 			k--
+			d.meter.Touch(1)
 			q := d.to[k]
 			preds[ends[q&^first]] = p
 			ends[q&^first]++
@@ -226,39 +263,31 @@ func (d *search) reverse() (ends, preds []uint32, err error) {
 	return ends, preds, nil
 }
 
-// semiNCA fills IDom. It uses up parent.
-func (t *Tree) semiNCA(parent []uint32) error {
+// semiNCA turns IDom, which holds the parents of the search, into dominators.
+func (t *Tree) semiNCA() error {
 	s, m := t.space, len(t.Order)
-	var err error
-	if t.IDom, err = Alloc[uint32](s, m); err != nil {
-		return err
-	}
 	semi, err := Alloc[uint32](s, m)
 	if err != nil {
 		return err
 	}
 	defer Free(s, &semi)
-	best, err := Alloc[uint32](s, m) // least semidominator on the compressed path
+	links, err := Alloc[uint64](s, m)
 	if err != nil {
 		return err
 	}
-	defer Free(s, &best)
+	defer Free(s, &links)
 
-	f := forest{ancestor: parent, best: best}
+	f := forest{links: links, meter: s.Meter()}
 	for i := uint32(m) - 1; i >= 1; i-- {
-		low := parent[i]
-		t.IDom[i] = low
-		for _, v := range t.Predecessors(i) {
-			if v > i {
-				v = f.eval(v, i)
-			}
-			low = min(low, v)
-		}
-		semi[i], best[i] = low, low
+		f.meter.Touch(1)
+		semi[i] = t.semidominator(&f, i)
+		f.links[i] = link(t.IDom[i], semi[i])
 	}
 	for i := 1; i < m; i++ {
+		f.meter.Touch(1)
 		d := t.IDom[i]
 		for d > semi[i] {
+			f.meter.Touch(1)
 			d = t.IDom[d]
 		}
 		t.IDom[i] = d
@@ -266,27 +295,59 @@ func (t *Tree) semiNCA(parent []uint32) error {
 	return nil
 }
 
-// forest is the part of the search tree whose semidominators are known. ancestor
-// begins as the parents and is shortened by compression.
-type forest struct {
-	ancestor, best []uint32
-	path           []uint32
+// semidominator is that of node i, when f has the nodes above it. Of an object
+// that the whole heap refers to the predecessors lie all over the table; every
+// second one is gone through backwards, to meet the pages that the one before
+// left in memory.
+func (t *Tree) semidominator(f *forest, i uint32) uint32 {
+	low := t.IDom[i]
+	preds := t.Predecessors(i)
+	for k := range preds {
+		if i&1 != 0 {
+			k = len(preds) - 1 - k
+		}
+		f.meter.Touch(1)
+		v := preds[k]
+		if v > i {
+			v = f.eval(v, i)
+		}
+		if low = min(low, v); low == 0 {
+			break
+		}
+	}
+	return low
 }
 
-// eval is the least semidominator on the way from v up to the children of nodes
-// not above last.
-func (f *forest) eval(v, last uint32) uint32 {
-	x := v
-	f.path = f.path[:0]
-	for f.ancestor[x] > last {
-		f.path = append(f.path, x)
-		x = f.ancestor[x]
-	}
-	for _, y := range slices.Backward(f.path) {
+// forest is the part of the search tree whose semidominators are known. A link
+// is a node's ancestor, which begins as its parent and is shortened by
+// compression, and the least semidominator on the way there: together, for they
+// are looked at together, anywhere in a table that no cache can hold.
+type forest struct {
+	links []uint64
+	meter *Meter
+}
 
-		a := f.ancestor[y]
-		f.best[y] = min(f.best[y], f.best[a])
-		f.ancestor[y] = f.ancestor[a]
+func link(ancestor, least uint32) uint64 { return uint64(ancestor)<<32 | uint64(least) }
+
+// eval is the least semidominator on the way from v up to the children of nodes
+// not above last. The way back down is kept in the links themselves, turned
+// round: a list of all objects of the heap would need a stack as long.
+func (f *forest) eval(v, last uint32) uint32 {
+	x, below := v, None
+	l := f.links[x]
+	for uint32(l>>32) > last {
+		f.meter.Touch(1)
+		f.links[x] = link(below, uint32(l))
+		below, x = x, uint32(l>>32)
+		l = f.links[x]
 	}
-	return f.best[v]
+	top, least := uint32(l>>32), uint32(l)
+	for y := below; y != None; {
+		f.meter.Touch(1)
+		l := f.links[y]
+		least = min(least, uint32(l))
+		f.links[y] = link(top, least)
+		y = uint32(l >> 32)
+	}
+	return least
 }

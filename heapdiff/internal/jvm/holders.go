@@ -66,11 +66,13 @@ type holderKey struct {
 // choose fills wanted.
 func (h *holding) choose() {
 	m := len(h.tree.Order)
+	meter := h.space.Meter()
 	threshold := max(minHolder, h.ret[0]/holderShare)
 	for {
 		h.wanted = graph.NewSet(m)
 		n := 0
 		for i := 1; i < m; i++ {
+			meter.Touch(1)
 			if h.ret[i] >= threshold && !h.chained(uint32(i)) {
 				h.wanted.Add(uint32(i))
 				n++
@@ -132,7 +134,9 @@ func (h *holding) classKey(v uint32) uint64 {
 // refer to the wanted nodes.
 func (h *holding) label(ctx context.Context) error {
 	parents := graph.NewSet(h.ids.Len())
+	meter := h.space.Meter()
 	for i := 1; i < len(h.tree.Order); i++ {
+		meter.Touch(1)
 		v := uint32(i)
 		if d := h.tree.IDom[v]; d != 0 && h.wanted.Has(v) && h.labels[v] == "" {
 			parents.Add(h.tree.Order[d])
@@ -151,7 +155,9 @@ func (h *holding) label(ctx context.Context) error {
 		}
 	}
 	return h.file.Walk(ctx, h.Workers, func(int) hprof.Visitor {
+		meter := h.space.Meter()
 		v := hprof.Visitor{
+			Block: func(int64, int64) { meter.Touch(blockPages) },
 			Instance: func(id, class uint64, fields []byte) {
 				i := h.ids.Index(id)
 				info := h.heap.Class(class)
@@ -160,6 +166,7 @@ func (h *holding) label(ctx context.Context) error {
 				}
 				for _, e := range h.fieldEdges(info, fields) {
 					if !e.weak {
+						meter.Touch(1)
 						name(i, e.to, e.name)
 					}
 				}
@@ -170,6 +177,7 @@ func (h *holding) label(ctx context.Context) error {
 					return
 				}
 				for k := range len(elements) / h.file.IDSize {
+					meter.Touch(1)
 					name(i, h.file.ID(elements, k), "[]")
 				}
 			},
@@ -197,7 +205,9 @@ func (h *holding) merge() error {
 	h.index = map[holderKey]int{}
 	small := map[holderKey]*Holder{}
 	tops := h.tops()
+	meter := h.space.Meter()
 	for i := 1; i < m; i++ {
+		meter.Touch(1)
 		v := uint32(i)
 		d := h.tree.IDom[v]
 		switch {

@@ -108,11 +108,8 @@ func Analyze(ctx context.Context, data []byte, o Options) (*Result, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, float64) {}
 	}
-	a := &analysis{Options: o, file: file, out: &Result{Dump: file}, space: &graph.Space{}}
-	if a.MaxMem > 0 {
-		a.space = graph.NewSpace(a.MaxMem, int64(len(data)), a.TempDir, data)
-	}
-	defer func() { a.space.Close() }()
+	a := &analysis{Options: o, file: file, out: &Result{Dump: file}, space: graph.NewSpace(o.MaxMem, o.TempDir, data)}
+	defer a.space.Close()
 	defer a.free()
 	if err := graph.Guard(func() error { return a.run(ctx) }); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package jvm
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -68,22 +69,19 @@ func (a *analysis) pathTargets() []uint32 {
 	for i, s := range a.shapes.list {
 		match[i] = a.classOf(s.class) == a.PathsTo
 	}
-	var out []uint32
+	var out []uint32 // never longer than pathObjects, however many match
+	meter := a.space.Meter()
+	larger := func(x, y uint32) int { return cmp.Or(cmp.Compare(a.ret[y], a.ret[x]), cmp.Compare(x, y)) }
 	for k, i := range a.tree.Order {
-		if k > 0 && match[a.shape[i]] {
-			out = append(out, uint32(k))
+		meter.Touch(1)
+		v := uint32(k)
+		if k == 0 || !match[a.shape[i]] || len(out) == pathObjects && larger(v, out[pathObjects-1]) > 0 {
+			continue
 		}
+		at, _ := slices.BinarySearchFunc(out, v, larger)
+		out = slices.Insert(out[:min(len(out), pathObjects-1)], at, v)
 	}
-	slices.SortFunc(out, func(x, y uint32) int {
-		if a.ret[x] != a.ret[y] {
-			if a.ret[x] > a.ret[y] {
-				return -1
-			}
-			return 1
-		}
-		return int(x) - int(y)
-	})
-	return out[:min(len(out), pathObjects)]
+	return out
 }
 
 // steps words a chain, and repeats of one step once.

@@ -16,10 +16,7 @@ const perObject = 45
 // root; in most heaps that is every second one, to a class of the boot loader.
 func (a *analysis) references(ctx context.Context) error {
 	n := a.ids.Len()
-	if a.MaxMem > 0 {
-		a.space.Close()
-		a.space = graph.NewSpace(a.MaxMem, int64(n)*perObject, a.TempDir, a.file.Bytes())
-	}
+	a.space.Expect(int64(n) * perObject)
 	var err error
 	if a.shape, err = graph.Alloc[uint32](a.space, n); err != nil {
 		return err
@@ -38,7 +35,7 @@ func (a *analysis) references(ctx context.Context) error {
 	twins := newTwins(a.file.Size())
 	err = a.file.Walk(ctx, workers, func(w int) hprof.Visitor {
 		l := &linkers[w]
-		*l = linker{a: a, plans: newPlans(a, roots), out: edges.Writer(), look: lookouts{twins: twins}}
+		*l = linker{a: a, plans: newPlans(a, roots), out: edges.Writer(), look: lookouts{twins: twins}, meter: a.space.Meter()}
 		return l.visitor()
 	}, func(done float64) { a.Progress("references", done) })
 	if err != nil {
@@ -96,6 +93,8 @@ type linker struct {
 	out  *graph.EdgeWriter
 	soft [][2]uint32
 	look lookouts
+
+	meter *graph.Meter
 }
 
 func (l *linker) visitor() hprof.Visitor {
@@ -103,6 +102,7 @@ func (l *linker) visitor() hprof.Visitor {
 	return hprof.Visitor{
 		Class: func(c *hprof.Class) { l.class(c) },
 		Instance: func(id, class uint64, fields []byte) {
+			l.meter.Touch(1)
 			i := a.ids.Index(id)
 			pl := l.of(class)
 			a.shape[i] = pl.shape
@@ -126,6 +126,7 @@ func (l *linker) visitor() hprof.Visitor {
 			}
 		},
 		Objects: func(id, class uint64, elements []byte) {
+			l.meter.Touch(1)
 			i := a.ids.Index(id)
 			pl := l.of(class)
 			n := len(elements) / f.IDSize
@@ -135,6 +136,7 @@ func (l *linker) visitor() hprof.Visitor {
 			l.edge(pl.object)
 			used := 0
 			for k := range n {
+				l.meter.Touch(1)
 				ref := f.ID(elements, k)
 				if ref == 0 {
 					continue
@@ -145,6 +147,7 @@ func (l *linker) visitor() hprof.Visitor {
 			l.look.array(class, n, used, size)
 		},
 		Primitive: func(id uint64, t hprof.Type, n uint32, elems []byte) {
+			l.meter.Touch(1)
 			i := a.ids.Index(id)
 			size := a.heap.PrimitiveSize(t, int64(n))
 			a.shape[i] = l.array(uint64(t), size)

@@ -16,7 +16,7 @@ func (a *analysis) scan(ctx context.Context) error {
 	scanners := make([]scanner, a.Workers)
 	err := a.file.Walk(ctx, a.Workers, func(w int) hprof.Visitor {
 		s := &scanners[w]
-		s.a = a
+		s.a, s.meter = a, a.space.Meter()
 		if !a.Shallow {
 			s.ids = ids.Adder()
 		}
@@ -74,8 +74,10 @@ func (a *analysis) sortIDs(ctx context.Context) error {
 type scanner struct {
 	a       *analysis
 	ids     *graph.Adder // nil when the references are not asked for
+	meter   *graph.Meter
 	counts  table
-	region  int // of the map, that the last id lay in
+	near    genmap.Region // what the last id lay in
+	region  int           // its index in the map
 	classes []*hprof.Class
 	roots   []hprof.Root
 	blocks  []hprof.Block
@@ -112,13 +114,14 @@ func (s *scanner) visitor() hprof.Visitor {
 			c.bytes[g] += layout.Array(int64(n), t.Size())
 		},
 	}
-	if s.ids != nil {
-		v.Block = func(begin, end int64) {
-			if end > begin {
-				s.blocks = append(s.blocks, hprof.Block{Begin: begin, End: end, Lo: s.lo, Hi: s.hi})
-			}
-			s.lo, s.hi = ^uint64(0), 0
+	v.Block = func(begin, end int64) {
+		s.meter.Touch(blockPages)
+		if s.ids != nil && end > begin {
+			s.blocks = append(s.blocks, hprof.Block{Begin: begin, End: end, Lo: s.lo, Hi: s.hi})
 		}
+		s.lo, s.hi = ^uint64(0), 0
+	}
+	if s.ids != nil {
 		v.Root = func(r hprof.Root) { s.roots = append(s.roots, r) }
 	}
 	return v
@@ -135,11 +138,22 @@ func (s *scanner) see(id uint64) {
 	}
 }
 
-func (s *scanner) gen(id uint64) (g genmap.Gen) {
+func (s *scanner) gen(id uint64) genmap.Gen {
+	if id-s.near.Lo < s.near.Top-s.near.Lo {
+		return s.near.Gen
+	}
+	return s.lookup(id)
+}
+
+func (s *scanner) lookup(id uint64) (g genmap.Gen) {
 	if s.a.gens == nil {
+		s.near = genmap.Region{Top: ^uint64(0)} // everything is Stray
 		return genmap.Stray
 	}
 	g, s.region = s.a.gens.Lookup(id, s.region)
+	if g == genmap.Young || g == genmap.Old {
+		s.near = s.a.gens.Regions[s.region]
+	}
 	return g
 }
 

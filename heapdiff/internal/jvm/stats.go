@@ -16,7 +16,9 @@ func (a *analysis) dominate() error {
 	if a.number, err = graph.Alloc[uint32](a.space, a.ids.Len()); err != nil {
 		return err
 	}
+	meter := a.space.Meter()
 	for k, i := range a.tree.Order {
+		meter.Touch(1)
 		if k > 0 {
 			a.number[i] = uint32(k)
 		}
@@ -33,7 +35,9 @@ func (a *analysis) countClasses() error {
 	rowOf := a.shapeRows()
 	list := a.shapes.list
 	region := 0
+	meter := a.space.Meter()
 	a.ids.All(func(i uint32, id uint64) {
+		meter.Touch(1)
 		sh := a.shape[i]
 		size := list[sh].size
 		row := &a.rows.rows[rowOf[sh]]

@@ -25,33 +25,39 @@ func (c *count) total() (n int64) {
 type table struct {
 	slots []count
 	used  int
-	last  int
+	near  [256]*count // by some bits of the class: the one met last
 }
 
 // of returns the count of class. It is valid until the next call. Class 0, which
 // only a damaged dump has, is counted as the last id.
 func (t *table) of(class uint64) *count {
+	if c := t.near[hash(class)>>56]; c != nil && c.class == class {
+		return c
+	}
+	return t.find(class)
+}
+
+func (t *table) find(class uint64) *count {
 	if class == 0 {
 		class = ^uint64(0)
-	}
-	if len(t.slots) > 0 && t.slots[t.last].class == class {
-		return &t.slots[t.last]
 	}
 	if t.used*2 >= len(t.slots) {
 		t.grow()
 	}
-	i := t.slot(class)
-	if t.slots[i].class == 0 {
-		t.slots[i].class = class
+	c := &t.slots[t.slot(class)]
+	if c.class == 0 {
+		c.class = class
 		t.used++
 	}
-	t.last = i
-	return &t.slots[i]
+	t.near[hash(class)>>56] = c
+	return c
 }
+
+func hash(class uint64) uint64 { return class * 0x9e3779b97f4a7c15 }
 
 func (t *table) slot(class uint64) int {
 	mask := uint64(len(t.slots) - 1)
-	i := class * 0x9e3779b97f4a7c15 >> 32 & mask
+	i := hash(class) >> 32 & mask
 	for t.slots[i].class != 0 && t.slots[i].class != class {
 		i = (i + 1) & mask
 	}
@@ -61,7 +67,7 @@ func (t *table) slot(class uint64) int {
 func (t *table) grow() {
 	old := t.slots
 	t.slots = make([]count, max(1024, 2*len(old)))
-	t.last = 0
+	clear(t.near[:])
 	for _, c := range old {
 		if c.class != 0 {
 			t.slots[t.slot(c.class)] = c

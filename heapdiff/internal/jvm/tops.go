@@ -23,7 +23,9 @@ func (h *holding) tops() map[uint32]string {
 		}
 	}
 	out := map[uint32]string{}
+	meter := h.space.Meter()
 	for i := 1; i < len(h.tree.Order); i++ {
+		meter.Touch(1)
 		v := uint32(i)
 		if h.tree.IDom[v] != 0 || !h.wanted.Has(v) || h.labels[v] != "" || h.classKey(v) == classClass {
 			continue
@@ -87,6 +89,7 @@ const maxSearch = 200_000
 func (a *analysis) chain(v uint32, avoid map[uint32]bool) []uint32 {
 	next := map[uint32]uint32{v: 0}
 	queue := []uint32{v}
+	meter := a.space.Meter()
 	for len(queue) > 0 && len(next) < maxSearch {
 		q := queue[0]
 		queue = queue[1:]
@@ -98,6 +101,7 @@ func (a *analysis) chain(v uint32, avoid map[uint32]bool) []uint32 {
 			return out
 		}
 		for _, p := range a.tree.Predecessors(q) {
+			meter.Touch(1)
 			if _, seen := next[p]; !seen && !avoid[p] {
 				next[p] = q
 				queue = append(queue, p)

@@ -6,6 +6,10 @@ import (
 	"github.com/clewhq/clew/heapdiff/internal/hprof"
 )
 
+// blockPages is how many pages of the dump a walk has touched between two calls
+// of a visitor's Block.
+const blockPages = 256
+
 // object is one object, read again from the dump.
 type object struct {
 	id     uint64
