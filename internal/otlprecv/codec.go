@@ -3,6 +3,7 @@ package otlprecv
 import (
 	"mime"
 
+	colmetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -16,26 +17,31 @@ const maxNesting = 128
 type codec struct {
 	mediaType string
 	marshal   func(proto.Message) ([]byte, error)
-	unmarshal func([]byte, *coltracepb.ExportTraceServiceRequest) error
+	unmarshal func([]byte, proto.Message) error
 }
 
 var (
 	protobufCodec = &codec{
 		mediaType: "application/x-protobuf",
 		marshal:   proto.Marshal,
-		unmarshal: func(b []byte, req *coltracepb.ExportTraceServiceRequest) error {
+		unmarshal: func(b []byte, req proto.Message) error {
 			return proto.UnmarshalOptions{RecursionLimit: maxNesting, DiscardUnknown: true}.Unmarshal(b, req)
 		},
 	}
 	jsonCodec = &codec{
 		mediaType: "application/json",
 		marshal:   protojson.Marshal,
-		unmarshal: func(b []byte, req *coltracepb.ExportTraceServiceRequest) error {
+		unmarshal: func(b []byte, req proto.Message) error {
 			o := protojson.UnmarshalOptions{RecursionLimit: maxNesting, DiscardUnknown: true}
 			if err := o.Unmarshal(b, req); err != nil {
 				return err
 			}
-			unhex(req.ResourceSpans)
+			switch req := req.(type) {
+			case *coltracepb.ExportTraceServiceRequest:
+				unhex(req.ResourceSpans)
+			case *colmetricspb.ExportMetricsServiceRequest:
+				unhexExemplars(req.ResourceMetrics)
+			}
 			return nil
 		},
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -30,33 +29,34 @@ func (e *httpError) Error() string { return e.message }
 
 func (r *Receiver) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/v1/traces", r.serveTraces)
-	for path, signal := range map[string]string{"/v1/metrics": "METRICS", "/v1/logs": "LOGS"} {
-		mux.HandleFunc(path, func(w http.ResponseWriter, req *http.Request) {
+	signals := r.signals()
+	for _, name := range []string{"traces", "metrics", "logs"} {
+		if s, ok := signals[name]; ok {
+			mux.HandleFunc("/v1/"+name, func(w http.ResponseWriter, req *http.Request) { r.serveSignal(w, req, s) })
+			continue
+		}
+		mux.HandleFunc("/v1/"+name, func(w http.ResponseWriter, req *http.Request) {
 			r.refused.Add(1)
 			writeError(w, codecFor(req.Header.Get("Content-Type")), &httpError{
-				status: http.StatusNotFound, code: codes.Unimplemented, message: onlyTraces(signal),
+				status: http.StatusNotFound, code: codes.Unimplemented, message: r.notTaken(name),
 			})
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
 		r.refused.Add(1)
+		wanted := r.wanted()
 		writeError(w, codecFor(req.Header.Get("Content-Type")), &httpError{
 			status: http.StatusNotFound, code: codes.NotFound,
-			message: "no such endpoint: traces go to POST /v1/traces (with OTEL_EXPORTER_OTLP_TRACES_ENDPOINT the path is part of the value)",
+			message: fmt.Sprintf("no such endpoint: %s go to POST /v1/%s (with OTEL_EXPORTER_OTLP_%s_ENDPOINT the path is part of the value)",
+				wanted, wanted, strings.ToUpper(wanted)),
 		})
 	})
 	return mux
 }
 
-// onlyTraces tells the sender of another signal what to do.
-func onlyTraces(signal string) string {
-	return "this receiver takes traces only: set OTEL_" + signal + "_EXPORTER=none or send them elsewhere"
-}
-
-func (r *Receiver) serveTraces(w http.ResponseWriter, req *http.Request) {
+func (r *Receiver) serveSignal(w http.ResponseWriter, req *http.Request, s signal) {
 	c := codecFor(req.Header.Get("Content-Type"))
-	resp, err := r.exportHTTP(w, req, c)
+	resp, err := r.exportHTTP(w, req, c, s)
 	if err != nil {
 		r.refused.Add(1)
 		var he *httpError
@@ -73,12 +73,12 @@ func (r *Receiver) serveTraces(w http.ResponseWriter, req *http.Request) {
 }
 
 // exportHTTP reads one request and hands it to the sink.
-func (r *Receiver) exportHTTP(w http.ResponseWriter, req *http.Request, c *codec) (*coltracepb.ExportTraceServiceResponse, error) {
+func (r *Receiver) exportHTTP(w http.ResponseWriter, req *http.Request, c *codec, s signal) (proto.Message, error) {
 	switch {
 	case req.Method != http.MethodPost:
 		return nil, &httpError{
 			status: http.StatusMethodNotAllowed, code: codes.Unimplemented,
-			message: "method " + req.Method + ": spans are sent with POST", header: [2]string{"Allow", http.MethodPost},
+			message: "method " + req.Method + ": telemetry is sent with POST", header: [2]string{"Allow", http.MethodPost},
 		}
 	case req.Header.Get("Origin") != "":
 		// Only browsers send Origin. A page of any origin, also one that had its
@@ -104,14 +104,14 @@ func (r *Receiver) exportHTTP(w http.ResponseWriter, req *http.Request, c *codec
 	if err != nil {
 		return nil, err
 	}
-	var msg coltracepb.ExportTraceServiceRequest
-	if err := c.unmarshal(body, &msg); err != nil {
+	msg := s.request()
+	if err := c.unmarshal(body, msg); err != nil {
 		return nil, &httpError{
 			status: http.StatusBadRequest, code: codes.InvalidArgument,
-			message: fmt.Sprintf("decode ExportTraceServiceRequest from %s: %v", c.mediaType, err),
+			message: fmt.Sprintf("decode %s from %s: %v", msg.ProtoReflect().Descriptor().Name(), c.mediaType, err),
 		}
 	}
-	return r.export(req.Context(), &msg)
+	return s.export(req.Context(), msg)
 }
 
 // readBody reads a request's body, undoes its Content-Encoding and holds both

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	metricspb "go.opentelemetry.io/proto/otlp/metrics/v1"
 	"google.golang.org/grpc"
 
 	"github.com/clewhq/clew/internal/listen"
@@ -34,6 +35,10 @@ type Options struct {
 	// many calls a gRPC connection may have open), so that memory stays bounded
 	// however many senders there are; 16 by default. More of them wait.
 	MaxConcurrent int
+	// Metrics takes what one request for metrics carried, from many goroutines at
+	// once; nil refuses them. What it is given belongs to it. A nil error
+	// acknowledges all of it; after another the sender is asked to come again.
+	Metrics func(ctx context.Context, rm []*metricspb.ResourceMetrics) error
 }
 
 func (o Options) withDefaults() Options {
@@ -80,7 +85,8 @@ type Stats struct {
 	Rejected uint64 // spans turned away in requests that were taken
 }
 
-// Listen starts a receiver for sink. It listens when Listen returns; the
+// Listen starts a receiver for sink, which is nil where only [Options.Metrics] are
+// wanted. It listens when Listen returns; the
 // caller ends it with [Receiver.Close].
 func Listen(sink Sink, o Options) (*Receiver, error) {
 	o = o.withDefaults()

@@ -30,10 +30,13 @@ var peers = map[string]peer{
 	"java":     {[]string{"java"}, "apt-get install openjdk-17-jdk-headless"},
 	"strace":   {[]string{"strace"}, "apt-get install strace"},
 	"node":     {[]string{"node"}, "apt-get install nodejs npm"},
+
+	"prometheus": {[]string{"prometheus"}, "apt-get install prometheus"},
+	"promtool":   {[]string{"promtool"}, "apt-get install prometheus"},
 }
 
 // Need returns the path of the program that plays name: "redis", "chromium",
-// "java", "node" or "strace". Without it the test ends here.
+// "java", "node", "strace", "prometheus" or "promtool". Without it the test ends here.
 func Need(t testing.TB, name string) string {
 	t.Helper()
 	p, ok := peers[name]
