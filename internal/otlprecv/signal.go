@@ -2,6 +2,7 @@ package otlprecv
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	colmetricspb "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
@@ -94,10 +95,6 @@ func exemplars(m *metricspb.Metric) (all []*metricspb.Exemplar) {
 	for _, p := range m.GetExponentialHistogram().GetDataPoints() {
 		all = append(all, p.GetExemplars()...)
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i] == nil { // JSON may say null
-			all = append(all[:i], all[i+1:]...)
-		}
-	}
-	return all
+	// JSON may say null.
+	return slices.DeleteFunc(all, func(e *metricspb.Exemplar) bool { return e == nil })
 }
