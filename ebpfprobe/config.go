@@ -35,10 +35,6 @@ type Config struct {
 	Deep     bool // uprobes for commands in pipelines and under TLS; slows the servers
 	TraceIDs bool // trace ids of Go clients on this host
 
-	// SeriesEvery cuts the report into intervals of this length; 0 leaves the series
-	// out.
-	SeriesEvery time.Duration
-
 	Log *slog.Logger // what happens meanwhile, such as a server's restart; nil is silent
 }
 
@@ -61,9 +57,6 @@ func (c *Config) setDefaults() error {
 	}
 	if c.SlowThreshold == 0 {
 		c.SlowThreshold = DefaultSlowThreshold
-	}
-	if c.SeriesEvery < 0 {
-		return fmt.Errorf("interval %v: must not be negative", c.SeriesEvery)
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -17,6 +17,8 @@ typedef long long s64;
 
 #define SEC(name) __attribute__((section(name), used))
 #define INLINE static __attribute__((always_inline)) inline
+/* a function that the verifier looks at once, and not anew from each caller */
+#define GLOBAL __attribute__((noinline))
 #define NULL ((void *)0)
 #define offsetof(type, member) __builtin_offsetof(type, member)
 
@@ -39,6 +41,9 @@ typedef long long s64;
 #define RB_FORCE_WAKEUP 2
 #define RB_AVAIL_DATA 0
 
+struct task_struct;
+struct pt_regs;
+
 /* helpers, by their number in include/uapi/linux/bpf.h */
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
 static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
@@ -57,7 +62,7 @@ static u64 (*const bpf_ringbuf_query)(void *rb, u64 what) = (void *)134;
 static struct tcp_sock *(*const bpf_skc_to_tcp_sock)(void *sk) = (void *)137;
 static void *(*const bpf_task_storage_get)(void *map, void *task, void *value, u64 flags) = (void *)156;
 static struct task_struct *(*const bpf_get_current_task_btf)(void) = (void *)158;
-static long (*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
+static struct pt_regs *(*const bpf_task_pt_regs)(struct task_struct *task) = (void *)175;
 static long (*const bpf_loop)(u32 times, void *callback, void *ctx, u64 flags) = (void *)181;
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -122,6 +127,7 @@ struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
 	struct thread_struct thread;
+	unsigned long nvcsw; /* voluntary context switches */
 };
 
 #if defined(__TARGET_ARCH_x86)

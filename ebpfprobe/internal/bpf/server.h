@@ -11,15 +11,25 @@
 
 #define MAX_SERVERS 64
 
+/* what is known of the script that a request runs */
+enum {
+	SCRIPT_NONE,
+	SCRIPT_SHA, /* its sha1, in hex */
+	SCRIPT_TEXT, /* its text, kept aside */
+	SCRIPT_LONG, /* a text too long to be kept */
+};
+
 /* what holds the event loop since a batch of requests was read */
 struct hold {
 	u64 start; /* 0: nothing does */
-	u64 fsync, run_queue, blocked; /* the server's sums at start */
+	u64 sleeps; /* how often the thread had gone to sleep of itself */
+	u64 fsync, forked, run_queue, blocked; /* the server's sums at start */
 	struct tuple from;
+	u32 seq; /* TCP's number of the batch's first byte */
 	u32 slot; /* of the first request's name */
 	u32 size; /* requests in the batch */
-	u32 script; /* what is known of the script, SCRIPT_... */
-	u32 pad;
+	u16 blocking; /* the batch may wait for other clients: BLPOP */
+	u16 script;
 	u8 sha[40];
 };
 

@@ -55,7 +55,9 @@ type bpfServer struct {
 	Hold        struct {
 		_        structs.HostLayout
 		Start    uint64
+		Sleeps   uint64
 		Fsync    uint64
+		Forked   uint64
 		RunQueue uint64
 		Blocked  uint64
 		From     struct {
@@ -66,11 +68,12 @@ type bpfServer struct {
 			ServerPort uint16
 			Pad        uint32
 		}
-		Slot   uint32
-		Size   uint32
-		Script uint32
-		Pad    uint32
-		Sha    [40]uint8
+		Seq      uint32
+		Slot     uint32
+		Size     uint32
+		Blocking uint16
+		Script   uint16
+		Sha      [40]uint8
 	}
 }
 

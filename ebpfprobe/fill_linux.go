@@ -1,0 +1,120 @@
+package ebpfprobe
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/clewhq/clew/ebpfprobe/internal/lean"
+	"github.com/clewhq/clew/ebpfprobe/report"
+)
+
+// fill makes a report of what was counted until now.
+func (e *engine) fill() (*report.Report, error) {
+	r := &report.Report{
+		SchemaVersion:   report.SchemaVersion,
+		Start:           e.start,
+		DurationSeconds: time.Since(e.start).Seconds(),
+		Servers:         []report.Server{},
+		Tiers:           slices.Clone(e.tiers.states),
+	}
+	counts := make([]lean.Place, len(e.places))
+	if e.tiers.lean != nil {
+		if err := e.drain(); err != nil {
+			return nil, err
+		}
+		var err error
+		if counts, r.Lost, err = e.tiers.lean.Snapshot(len(e.places)); err != nil {
+			return nil, err
+		}
+	}
+	for i, p := range e.places {
+		s, err := e.serverOf(i, p, counts[i])
+		if err != nil {
+			return nil, err
+		}
+		r.Servers = append(r.Servers, s)
+		r.Warnings = append(r.Warnings, doubts(p, counts[i])...)
+	}
+	if e.tiers.syscalls != nil {
+		n, err := e.tiers.syscalls.Lost()
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			r.Lost["system calls"] = n
+		}
+	}
+	for _, n := range r.Lost {
+		r.LostEvents += n
+	}
+	if len(e.places) == 0 {
+		r.Warnings = append(r.Warnings, "no server was found")
+	}
+	if e.tiers.golabels != nil {
+		for _, err := range e.tiers.golabels.Refused() {
+			r.Warnings = append(r.Warnings, err.Error())
+		}
+	}
+	return r, nil
+}
+
+func (e *engine) serverOf(i int, p *place, c lean.Place) (report.Server, error) {
+	s := report.Server{
+		PID: p.server.PID, Name: p.server.Name, Container: p.server.Container, Exited: p.exited,
+		Conns: int(c.Connections), Resyncs: c.Resyncs, TLS: c.TLS, IOThreads: c.Threads,
+		Commands: c.Commands, Batches: report.Batches{Sizes: c.Sizes},
+		Clients: c.Clients, Prefixes: c.Prefixes,
+		Blame: p.blames(e), Slow: slices.Clone(p.slow),
+	}
+	if len(p.server.Ports) > 0 {
+		s.Port = int(p.server.Ports[0])
+	}
+	if s.Commands == nil {
+		s.Commands = []report.Command{}
+	}
+	slices.SortFunc(s.Commands, func(a, b report.Command) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(s.Clients, func(a, b report.Client) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Address, b.Address))
+	})
+	slices.SortFunc(s.Prefixes, func(a, b report.Prefix) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Prefix, b.Prefix))
+	})
+	if e.tiers.syscalls != nil {
+		var err error
+		if s.Syscalls, err = e.tiers.syscalls.Table(i); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// blames returns what was charged, the waits that are held back included: this may
+// be the last report.
+func (p *place) blames(e *engine) []report.Blame {
+	ledger := p.ledger.Clone()
+	ledger.Settle(^uint64(0), e.wall)
+	return ledger.Blames()
+}
+
+// doubts says what in a server's part of the report is less than it seems.
+func doubts(p *place, c lean.Place) []string {
+	var out []string
+	who := fmt.Sprintf("%s, process %d: ", p.server.Name, p.server.PID)
+	if c.TLS {
+		out = append(out, who+"some connections are encrypted: their commands are counted as (TLS), their times are right")
+	}
+	if c.LostService > 0 {
+		out = append(out, fmt.Sprintf("%s%d commands in pipelines of more than 12 different ones have no service time", who, c.LostService))
+	}
+	if c.Unread > 0 {
+		out = append(out, fmt.Sprintf("%s%d reads could not be looked into: their commands are not counted", who, c.Unread))
+	}
+	if len(p.server.Ports) == 0 {
+		out = append(out, who+"its ports are not known: connections that it made itself may be taken for clients")
+	}
+	return out
+}

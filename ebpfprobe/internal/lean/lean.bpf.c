@@ -1,0 +1,389 @@
+//go:build ignore
+
+// SPDX-License-Identifier: (MIT OR GPL-2.0)
+/* The lean tier: when the bytes of a request arrive in a server's socket, when the
+ * server reads them and when it writes the reply, by three tracepoints of sockets.
+ * All that it costs others is one look at each socket that something is done with. */
+#include "reading.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* for bpf2go, which makes Go types of what it finds described in the object */
+const struct event_text *event_text_in_go __attribute__((unused));
+const struct event_script *event_script_in_go __attribute__((unused));
+
+/* inet_sock_set_state(sk, from, to): a connection is made */
+SEC("tp_btf/inet_sock_set_state")
+int connection_made(u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	struct port_key k = {};
+	struct server *s;
+	u32 *server;
+
+	if ((int)ctx[1] != TCP_SYN_RECV || (int)ctx[2] != TCP_ESTABLISHED)
+		return 0;
+	k.netns = sk->__sk_common.skc_net.net->ns.inum;
+	k.port = sk->__sk_common.skc_num;
+	server = bpf_map_lookup_elem(&ports, &k);
+	if (!server)
+		return 0;
+	s = bpf_map_lookup_elem(&servers, server);
+	if (s)
+		new_conn(sk, s, *server, RESP_REQUEST);
+	return 0;
+}
+
+/* sk_data_ready(sk): bytes have come */
+SEC("tp_btf/sk_data_ready")
+int data_ready(u64 *ctx)
+{
+	struct conn *c = bpf_sk_storage_get(&conns, (struct sock *)ctx[0], NULL, 0);
+
+	if (!c)
+		return 0;
+	c->latest = bpf_ktime_get_ns();
+	if (!c->arrived)
+		c->arrived = c->latest;
+	return 0;
+}
+
+/* The wait of what is read now. Bytes that came between a read and its tracepoint
+ * have only the latest arrival. */
+INLINE u64 take_wait(struct conn *c, u64 now)
+{
+	u64 from = c->arrived ? c->arrived : c->latest;
+
+	c->arrived = 0;
+	c->waited = from != 0;
+	if (!from || from > now)
+		return 0;
+	return now - from;
+}
+
+INLINE void new_batch(struct conn *c)
+{
+	c->answered = 0;
+	c->unfinished = 0;
+	c->parts = 0;
+	c->pending = 0;
+	c->blocking = 0;
+	c->script = 0;
+	c->wait = 0;
+}
+
+/* What was read ends the wait of total requests. */
+INLINE void end_reading(struct reading *r, struct conn *c, struct server *s)
+{
+	struct histogram *h;
+	struct info *i;
+
+	end_run(r, c);
+	c->waiting = 0;
+	if (!c->pending) {
+		c->read = r->now;
+		if (phases > PHASE_SERVICE + 1) {
+			c->fsync = s->fsync;
+			c->run_queue = s->run_queue;
+			c->blocked = s->blocked;
+		}
+	}
+	c->pending += r->total;
+	if (r->wait > c->wait)
+		c->wait = r->wait;
+	h = bpf_map_lookup_elem(&sizes, &c->server);
+	if (h)
+		histogram_record(h, r->total, 1);
+	if (by_client) {
+		i = bpf_map_lookup_elem(&infos, &c->client);
+		if (i)
+			__sync_fetch_and_add(&i->count, r->total);
+		if (c->waited)
+			record(c->client, PHASE_WAIT, r->wait, r->total);
+	}
+	count_conn(c, s);
+	begin_hold(s, c, r->total, r->now);
+	if (c->flags & FLAG_REPLICA)
+		new_batch(c); /* no reply will come */
+}
+
+/* Under TLS names are not to be had, but times are: what is read before a write is
+ * a batch of one. */
+INLINE void read_ciphertext(struct reading *r, struct conn *c, struct server *s)
+{
+	s->tls = 1;
+	if (c->pending) {
+		c->read = r->now;
+		return;
+	}
+	r->run[0] = WORD("(TLS)\0\0\0");
+	r->run[1] = 0;
+	r->run[2] = 0;
+	r->run_length = 1;
+	r->total = 1;
+}
+
+INLINE void keep_text(struct reading *r, struct sock *sk)
+{
+	struct text *t = bpf_sk_storage_get(&texts, sk, NULL, STORAGE_CREATE);
+	u64 n = r->length;
+
+	if (!t)
+		return;
+	asm volatile("" : "+r"(n));
+	if (n > TEXT)
+		n = TEXT;
+	t->length = bpf_probe_read_user(t->bytes, n, (void *)r->user) ? 0 : n;
+}
+
+INLINE void read_plain(struct reading *r, struct conn *c, struct server *s, struct sock *sk)
+{
+	struct walk k = {.r = r, .c = c};
+	u32 resyncs = c->resp.resyncs;
+	u64 room = 0;
+
+	r->user = user_bytes(&room);
+	if (!r->user || room < r->length) {
+		__sync_fetch_and_add(&s->unread, 1);
+		c->resp.state = RESP_ADRIFT;
+		return;
+	}
+	if (with_text && !c->pending && c->resp.state != RESP_BULKS)
+		keep_text(r, sk);
+	k.w.r = &c->resp;
+	k.w.buf = &r->buf;
+	bpf_loop(65536, read_chunk, &k, 0);
+	if (c->resp.resyncs != resyncs)
+		__sync_fetch_and_add(&s->resyncs, 1);
+}
+
+INLINE struct conn *known_conn(struct sock *sk)
+{
+	struct conn *c = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	struct server *s;
+	u32 server = 0;
+
+	if (c)
+		return c;
+	s = current_server(&server);
+	return s ? new_conn(sk, s, server, RESP_ADRIFT) : NULL;
+}
+
+/* TCP's number of the first of the bytes that were just read; 0 of a Unix socket */
+INLINE u32 first_seq(struct sock *sk, u32 length)
+{
+	struct tcp_sock *t = bpf_skc_to_tcp_sock(sk);
+
+	return t ? t->copied_seq - length : 0;
+}
+
+/* sock_recv_length(sk, length or error, flags): the running thread has read */
+SEC("tp_btf/sock_recv_length")
+int received(u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	struct reading *r;
+	struct server *s;
+	struct conn *c;
+	u32 zero = 0;
+
+	if ((int)ctx[1] <= 0 || ctx[2] & MSG_PEEK)
+		return 0;
+	c = known_conn(sk);
+	r = bpf_map_lookup_elem(&readings, &zero);
+	if (!c || !r)
+		return 0;
+	s = bpf_map_lookup_elem(&servers, &c->server);
+	if (!s)
+		return 0;
+	r->now = bpf_ktime_get_ns();
+	end_hold(s, c, r->now);
+	if (c->kind != CONN_CLIENT)
+		return 0;
+	note_thread(s);
+	r->wait = take_wait(c, r->now) + c->waiting;
+	c->waiting = r->wait;
+	if (c->answered) {
+		new_batch(c);
+		if (with_seq)
+			c->seq = first_seq(sk, (int)ctx[1]);
+	}
+	r->length = (int)ctx[1];
+	r->at = 0;
+	r->run[0] = 0;
+	r->run_length = 0;
+	r->total = 0;
+	if (c->resp.state != RESP_TLS)
+		read_plain(r, c, s, sk);
+	if (c->resp.state == RESP_TLS && !r->total)
+		read_ciphertext(r, c, s);
+	if (r->total)
+		end_reading(r, c, s);
+	return 0;
+}
+
+/* Whether the write's first byte says that the request was refused. */
+INLINE u8 is_error(struct conn *c)
+{
+	u64 room = 0, user;
+	u8 first = 0;
+
+	if (c->pending != 1 || c->resp.state == RESP_TLS)
+		return 0;
+	user = user_bytes(&room);
+	return user && !bpf_probe_read_user(&first, 1, (void *)user) && first == '-';
+}
+
+INLINE void send_batch(struct conn *c, struct server *s, struct sock *sk, u64 now, u8 error, u8 exemplar)
+{
+	struct event_text *t = NULL;
+	struct text *text = NULL;
+	struct event *e;
+
+	if (with_text) {
+		t = bpf_ringbuf_reserve(&events, sizeof(*t), 0);
+		e = t ? &t->e : NULL;
+	} else {
+		e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	}
+	if (!e) {
+		__sync_fetch_and_add(&s->lost_events, 1);
+		return;
+	}
+	e->kind = EVENT_BATCH;
+	e->server = c->server;
+	e->arrived = c->waited ? c->read - c->wait : 0;
+	e->read = c->read;
+	e->end = now;
+	e->fsync = s->fsync - c->fsync;
+	e->forked = 0;
+	e->run_queue = s->run_queue - c->run_queue;
+	e->blocked = s->blocked - c->blocked;
+	e->from = c->from;
+	e->size = c->pending;
+	e->parts = c->parts;
+	__builtin_memcpy(e->part, c->part, sizeof(e->part));
+	e->script = c->script;
+	e->error = error;
+	e->exemplar = exemplar;
+	e->blocking = c->blocking;
+	__builtin_memcpy(e->sha, c->sha, sizeof(e->sha));
+	e->length = 0;
+	e->seq = c->seq;
+	if (with_text && t) {
+		text = bpf_sk_storage_get(&texts, sk, NULL, 0);
+		if (text) {
+			e->length = text->length;
+			__builtin_memcpy(t->text, text->bytes, TEXT);
+		}
+	}
+	bpf_ringbuf_submit(e, SUBMIT);
+}
+
+GLOBAL int record_parts(struct conn *c, u32 phase, u64 v)
+{
+	if (!c)
+		return 0;
+	for (u32 i = 0; i < BATCH; i++) {
+		if (i >= c->parts)
+			break;
+		record(c->part[i].slot, phase, v, c->part[i].n);
+	}
+	if (by_client)
+		record(c->client, phase, v, c->pending);
+	return 0;
+}
+
+/* The further tiers' shares of the time until the reply. */
+INLINE void record_shares(struct conn *c, struct server *s, u64 now)
+{
+	u64 write = 0, fsync = s->fsync - c->fsync;
+
+	if (s->entered) {
+		if (on_event_loop(s) && now > s->entered)
+			write = now - s->entered;
+		record_parts(c, PHASE_WRITE, write);
+		record_parts(c, PHASE_EXECUTE, c->service > write + fsync ? c->service - write - fsync : 0);
+		if (fsync)
+			record_parts(c, PHASE_FSYNC, fsync);
+	}
+	if (phases > PHASE_RUN_QUEUE) {
+		if (s->run_queue - c->run_queue)
+			record_parts(c, PHASE_RUN_QUEUE, s->run_queue - c->run_queue);
+		if (s->blocked - c->blocked)
+			record_parts(c, PHASE_BLOCKED, s->blocked - c->blocked);
+	}
+}
+
+INLINE void first_write(struct conn *c, struct server *s, struct sock *sk, u64 now)
+{
+	u8 error, exemplar = 0;
+	struct info *i;
+
+	c->answered = 1;
+	c->service = now - c->read;
+	record_parts(c, PHASE_SERVICE, c->service);
+	if (phases > PHASE_SERVICE + 1)
+		record_shares(c, s, now);
+	error = is_error(c);
+	if (error) {
+		i = bpf_map_lookup_elem(&infos, &c->part[0].slot);
+		if (i)
+			__sync_fetch_and_add(&i->errors, 1);
+		if (by_client) {
+			i = bpf_map_lookup_elem(&infos, &c->client);
+			if (i)
+				__sync_fetch_and_add(&i->errors, 1);
+		}
+	}
+	if (sample_every)
+		exemplar = bpf_get_prandom_u32() % sample_every == 0;
+	if (exemplar || c->wait >= slow_ns || (c->service >= slow_ns && !c->blocking))
+		send_batch(c, s, sk, now, error, exemplar);
+}
+
+/* a reply that does not fit goes out in several writes */
+INLINE void further_write(struct conn *c, u64 now)
+{
+	u64 service = now - c->read;
+
+	for (u32 i = 0; i < BATCH; i++) {
+		if (i >= c->parts)
+			break;
+		amend(c->part[i].slot, c->service, service, c->part[i].n);
+	}
+	if (by_client)
+		amend(c->client, c->service, service, c->pending);
+	c->service = service;
+}
+
+/* Writes of so many bytes, or so soon after the last one, belong to one reply. */
+#define REPLY_PIECE 16384
+#define REPLY_PAUSE 1000000
+
+/* sock_send_length(sk, length or error, flags): the running thread has written */
+SEC("tp_btf/sock_send_length")
+int sent(u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	struct conn *c = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	struct server *s;
+	u64 now;
+
+	if (!c || (int)ctx[1] <= 0)
+		return 0;
+	s = bpf_map_lookup_elem(&servers, &c->server);
+	if (!s)
+		return 0;
+	now = bpf_ktime_get_ns();
+	end_hold(s, c, now);
+	if (c->kind != CONN_CLIENT)
+		return 0;
+	if (!c->answered && c->pending)
+		first_write(c, s, sk, now);
+	else if (c->pending && !(c->flags & FLAG_PUSHES) && (c->unfinished || now - c->sent < REPLY_PAUSE))
+		further_write(c, now);
+	c->unfinished = (int)ctx[1] >= REPLY_PIECE;
+	c->sent = now;
+	return 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0) */
+/* One read of a server from a connection: the requests in it, counted. */
+#ifndef CLEW_READING_H
+#define CLEW_READING_H
+
+#include "hold.h"
+
+struct walk {
+	struct resp_walk w; /* first: the reader's callbacks are given only it */
+	struct reading *r;
+	struct conn *c;
+};
+
+/* Puts n requests of a slot among those that wait for a reply. */
+INLINE int add_part(struct conn *c, u32 slot, u32 n)
+{
+	for (u32 i = 0; i < BATCH; i++) {
+		if (i >= c->parts) {
+			c->part[i].slot = slot;
+			c->part[i].n = n;
+			c->parts = i + 1;
+			return 1;
+		}
+		if (c->part[i].slot == slot) {
+			c->part[i].n += n;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* Counts the requests of one name that came in a row, and returns the name's
+ * flags. */
+GLOBAL u32 count_slot(struct slot_key *k, struct reading *r, struct conn *c)
+{
+	struct server *s;
+	struct info *i;
+	u32 slot;
+
+	if (!k || !r || !c)
+		return 0;
+	slot = slot_of(k);
+	i = bpf_map_lookup_elem(&infos, &slot);
+	if (!i)
+		return 0;
+	__sync_fetch_and_add(&i->count, r->run_length);
+	if (!add_part(c, slot, r->run_length)) {
+		s = bpf_map_lookup_elem(&servers, &c->server);
+		if (s)
+			__sync_fetch_and_add(&s->lost_service, r->run_length);
+	}
+	if (c->waited)
+		record(slot, PHASE_WAIT, r->wait, r->run_length);
+	return i->flags;
+}
+
+GLOBAL int end_run(struct reading *r, struct conn *c)
+{
+	struct slot_key k = {.kind = SLOT_COMMAND};
+	u32 flags;
+
+	if (!r || !c || !r->run_length)
+		return 0;
+	k.server = c->server;
+	k.name[0] = r->run[0];
+	k.name[1] = r->run[1];
+	k.name[2] = r->run[2];
+	flags = count_slot(&k, r, c);
+	c->flags |= flags;
+	if (flags & FLAG_BLOCKING)
+		c->blocking = 1;
+	if (by_prefix && r->prefix[0]) {
+		k.kind = SLOT_PREFIX;
+		k.name[0] = r->prefix[0];
+		k.name[1] = r->prefix[1];
+		k.name[2] = r->prefix[2];
+		count_slot(&k, r, c);
+	}
+	r->run_length = 0;
+	return 0;
+}
+
+INLINE void resp_on_name(struct resp_walk *w)
+{
+	struct walk *k = (struct walk *)w;
+
+	if (by_prefix) {
+		end_run(k->r, k->c);
+		k->r->prefix[0] = 0;
+	}
+}
+
+/* The script that a batch runs first is the one that it is known by. */
+INLINE void take_script(struct walk *k, u32 at, u32 have, u32 length)
+{
+	struct conn *c = k->c;
+	struct script *to;
+
+	if (c->script)
+		return;
+	if (HEAD(c->resp.name[0], 7) == WORD("EVALSHA\0")) {
+		if (length != 40)
+			return;
+		for (u32 i = 0; i < 5; i++)
+			((u64 *)c->sha)[i] = resp_word(&k->w, at + 8 * i);
+		c->script = SCRIPT_SHA;
+		return;
+	}
+	c->script = SCRIPT_LONG;
+	to = bpf_map_lookup_elem(&scripts, &c->server);
+	if (!to || have != length || length > SCRIPT || !length)
+		return;
+	to->length = length;
+	if (bpf_probe_read_kernel(to->text, length, k->r->buf.b + (at & RESP_MASK)))
+		return;
+	c->script = SCRIPT_TEXT;
+}
+
+/* the key up to its first colon, if that is among the first bytes */
+INLINE void take_prefix(struct walk *k, u32 at, u32 have)
+{
+	struct reading *r = k->r;
+	u32 i;
+	s32 n;
+
+	for (i = 0; i < RESP_NAME; i++) {
+		if (resp_byte(&k->w, at + i) == ':')
+			break;
+	}
+	r->buf.behind = i;
+	n = *(volatile u32 *)&r->buf.behind;
+	if (n >= (s32)have || n >= RESP_NAME)
+		return;
+	r->prefix[0] = resp_head(resp_word(&k->w, at), n);
+	r->prefix[1] = resp_head(resp_word(&k->w, at + 8), n - 8);
+	r->prefix[2] = resp_head(resp_word(&k->w, at + 16), n - 16);
+}
+
+INLINE void resp_on_argument(struct resp_walk *w, u32 at, u32 have, u32 length)
+{
+	struct walk *k = (struct walk *)w;
+
+	if (HEAD(k->c->resp.name[0], 4) == WORD("EVAL\0\0\0\0"))
+		take_script(k, at, have, length);
+	else if (by_prefix)
+		take_prefix(k, at, have);
+}
+
+INLINE void resp_on_request(struct resp_walk *w)
+{
+	struct walk *k = (struct walk *)w;
+	const u64 *name = k->c->resp.name;
+	struct reading *r = k->r;
+
+	if (name[0] != r->run[0] || name[1] != r->run[1] || name[2] != r->run[2]) {
+		end_run(r, k->c);
+		r->run[0] = name[0];
+		r->run[1] = name[1];
+		r->run[2] = name[2];
+	}
+	r->run_length++;
+	r->total++;
+}
+
+static long walk_step(u32 step, struct walk *k)
+{
+	return resp_step(&k->w);
+}
+
+/* One chunk of the read: copied at once, which is cheaper than many small copies,
+ * and walked over. What lies within a long string is not even copied. */
+static long read_chunk(u32 step, struct walk *k)
+{
+	struct resp *p = &k->c->resp;
+	struct reading *r = k->r;
+	u64 n = r->length - r->at;
+
+	if (r->at >= r->length)
+		return 1;
+	if (p->skip > n) {
+		p->skip -= n;
+		return 1;
+	}
+	if (p->skip > 2) { /* never all of it: the reader has to see the end */
+		n -= p->skip - 2;
+		r->at += p->skip - 2;
+		p->skip = 2;
+	}
+	asm volatile("" : "+r"(n)); /* keep the compiler from proving what the verifier can't */
+	if (n > RESP_CHUNK)
+		n = RESP_CHUNK;
+	resp_restore(&k->w);
+	if (bpf_probe_read_user(r->buf.b + RESP_CARRY, n, (void *)(r->user + r->at))) {
+		p->state = RESP_ADRIFT;
+		return 1;
+	}
+	r->buf.end = RESP_CARRY + n;
+	if (p->state == RESP_ADRIFT && (r->at || !resp_resync(&k->w, r->length)))
+		return 1;
+	r->at += n;
+	bpf_loop(2 * RESP_CHUNK, walk_step, k, 0);
+	return p->state == RESP_ADRIFT || p->state == RESP_TLS;
+}
+
+#endif

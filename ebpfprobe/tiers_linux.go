@@ -1,0 +1,187 @@
+package ebpfprobe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/clewhq/clew/ebpfprobe/internal/discover"
+	"github.com/clewhq/clew/ebpfprobe/internal/golabels"
+	"github.com/clewhq/clew/ebpfprobe/internal/lean"
+	"github.com/clewhq/clew/ebpfprobe/internal/need"
+	"github.com/clewhq/clew/ebpfprobe/internal/syscalls"
+	"github.com/clewhq/clew/ebpfprobe/report"
+)
+
+// holdFrom is the shortest hold of the event loop that is looked at by itself.
+const holdFrom = time.Millisecond
+
+// tiers are the ways of measuring that are on; nil ones are not.
+type tiers struct {
+	lean     *lean.Tier
+	syscalls *syscalls.Tracer
+	golabels *golabels.Tracer
+
+	states []report.Tier
+}
+
+var descriptions = map[string]report.Tier{
+	"lean": {
+		Name: "lean", Does: "wait and service of each command, who held the event loop",
+		Costs: "about 1 µs a command on both ends of a loopback connection; 0.1 µs a system call on sockets of others",
+	},
+	"syscalls": {Name: "syscalls", Does: "each system call, and the parts of the service time"},
+	"traceids": {
+		Name: "traceids", Does: "which trace of a Go client sent a slow command",
+		Costs: "about 1 µs a write to a server, on Go clients of this host",
+	},
+}
+
+func (t *tiers) state(name string, state report.TierState, err error) {
+	s := descriptions[name]
+	s.State = state
+	if n := (*need.Error)(nil); errors.As(err, &n) {
+		s.Missing, s.Mend = n.What, n.Mend
+	} else if err != nil {
+		s.Missing = err.Error()
+	}
+	t.states = append(t.states, s)
+}
+
+// open attaches the tiers that cfg asks for. Where the kernel lacks what the lean
+// tier stands on, the tier of system calls does what it can alone.
+func (t *tiers) open(cfg Config) error {
+	var err error
+	t.lean, err = lean.Open(lean.Config{
+		Slow: cfg.SlowThreshold, Hold: min(holdFrom, cfg.SlowThreshold), SampleEvery: cfg.SampleEvery,
+		Text: cfg.ShowArguments, Seq: cfg.TraceIDs, ByClient: cfg.ByClient, ByPrefix: cfg.ByPrefix,
+		Shares: cfg.Syscalls || cfg.OffCPU, Without: withoutTracepoints,
+	})
+	switch {
+	case err != nil && !errors.Is(err, errors.ErrUnsupported):
+		return err
+	case err != nil:
+		t.state("lean", report.TierMissing, err)
+		if t.syscalls, err = openSyscalls(nil); err != nil {
+			return errors.Join(err, t.close())
+		}
+		t.state("syscalls", report.TierOn, nil)
+		return nil
+	case t.lean.Degraded != nil:
+		t.state("lean", report.TierDegraded, t.lean.Degraded)
+	default:
+		t.state("lean", report.TierOn, nil)
+	}
+	t.openFurther(cfg)
+	return nil
+}
+
+// withoutTracepoints are taken to be missing; tests set it.
+var withoutTracepoints []string
+
+func openSyscalls(l *lean.Tier) (*syscalls.Tracer, error) {
+	if l == nil {
+		return syscalls.Open(nil, nil)
+	}
+	return syscalls.Open(l.Maps())
+}
+
+// openFurther attaches the tiers beside lean. One that cannot work says so in its
+// state.
+func (t *tiers) openFurther(cfg Config) {
+	var err error
+	if cfg.Syscalls {
+		if t.syscalls, err = openSyscalls(t.lean); err != nil {
+			t.state("syscalls", report.TierMissing, need.Refused("time system calls", err))
+		} else {
+			t.state("syscalls", report.TierOn, nil)
+			t.states[len(t.states)-1].Costs = fmt.Sprintf("%v more for each system call of every process of the host", t.syscalls.Price())
+		}
+	}
+	if cfg.TraceIDs {
+		if t.golabels, err = golabels.Open(); err != nil {
+			t.state("traceids", report.TierMissing, need.Refused("read the labels of goroutines", err))
+		} else {
+			t.state("traceids", report.TierOn, nil)
+		}
+	}
+}
+
+// observe puts a server in a place of every tier.
+func (t *tiers) observe(at int, s discover.Server) error {
+	if t.lean == nil {
+		return t.syscalls.Watch(s.PID, at)
+	}
+	if t.golabels != nil {
+		for _, port := range s.Ports {
+			if err := t.golabels.Watch(port); err != nil {
+				return err
+			}
+		}
+	}
+	return t.lean.SetServer(uint32(at), lean.Identity{PID: s.PID, NetNS: s.NetNS, Ports: s.Ports})
+}
+
+// detach ends the observation; what was counted by lean can be read on.
+func (t *tiers) detach() error {
+	if t.lean == nil {
+		return nil
+	}
+	return t.lean.Detach()
+}
+
+func (t *tiers) close() error {
+	var errs []error
+	if t.syscalls != nil {
+		errs = append(errs, t.syscalls.Close())
+	}
+	if t.golabels != nil {
+		errs = append(errs, t.golabels.Close())
+	}
+	if t.lean != nil {
+		errs = append(errs, t.lean.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// checkTiers opens each tier by itself and closes it again.
+func checkTiers(ctx context.Context) ([]report.Tier, error) {
+	var t tiers
+	try := func(name string, open func() (func() error, error)) {
+		if ctx.Err() != nil {
+			return
+		}
+		undo, err := open()
+		if err == nil {
+			err = undo()
+		}
+		if err != nil {
+			t.state(name, report.TierMissing, err)
+			return
+		}
+		t.state(name, report.TierReady, nil)
+	}
+	try("lean", func() (func() error, error) {
+		l, err := lean.Open(lean.Config{Slow: DefaultSlowThreshold, Hold: holdFrom, Without: withoutTracepoints})
+		if err != nil {
+			return nil, err
+		}
+		return l.Close, nil
+	})
+	try("syscalls", func() (func() error, error) {
+		s, err := openSyscalls(nil)
+		if err != nil {
+			return nil, need.Refused("time system calls", err)
+		}
+		return s.Close, nil
+	})
+	try("traceids", func() (func() error, error) {
+		g, err := golabels.Open()
+		if err != nil {
+			return nil, need.Refused("read the labels of goroutines", err)
+		}
+		return g.Close, nil
+	})
+	return t.states, ctx.Err()
+}
