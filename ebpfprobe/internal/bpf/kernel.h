@@ -16,6 +16,9 @@ typedef int s32;
 typedef long long s64;
 
 #define SEC(name) __attribute__((section(name), used))
+struct task_struct;
+struct pt_regs;
+
 #define INLINE static __attribute__((always_inline)) inline
 /* a function that the verifier looks at once, and not anew from each caller */
 #define GLOBAL __attribute__((noinline))
@@ -156,6 +159,13 @@ struct pt_regs {
 #define NR_CLONE 56
 #define NR_FORK 57
 #define NR_VFORK 58
+#define NR_FUTEX 202
+#define NR_POLL 7
+#define NR_SELECT 23
+#define NR_EPOLL_WAIT 232
+#define NR_PSELECT6 270
+#define NR_PPOLL 271
+#define NR_EPOLL_PWAIT 281
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
 	u64 regs[31];
@@ -185,9 +195,15 @@ struct pt_regs {
 #define NR_MSYNC 227
 #define NR_SYNC_FILE_RANGE 84
 #define NR_CLONE 220
+#define NR_FUTEX 98
+#define NR_PSELECT6 72
+#define NR_PPOLL 73
+#define NR_EPOLL_PWAIT 22
 #else
 #error "no such target"
 #endif
+#define NR_CLONE3 435
+#define NR_EPOLL_PWAIT2 441
 
 #pragma clang attribute pop
 

@@ -70,16 +70,21 @@ struct {
 	__type(value, struct server);
 } servers SEC(".maps");
 
-/* the observed server whose process runs now, or NULL; its place in *at */
-INLINE struct server *current_server(u32 *at)
+/* the observed server whose process has this number, or NULL; its place in *at */
+INLINE struct server *server_of(u32 tgid, u32 *at)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	u32 *i = bpf_map_lookup_elem(&pids, &tgid);
 
 	if (!i)
 		return NULL;
 	*at = *i;
 	return bpf_map_lookup_elem(&servers, i);
+}
+
+/* the observed server whose process runs now */
+INLINE struct server *current_server(u32 *at)
+{
+	return server_of(bpf_get_current_pid_tgid() >> 32, at);
 }
 
 #endif

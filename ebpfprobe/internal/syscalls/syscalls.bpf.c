@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 /* Times the system calls of the observed processes. It runs at every system call of
  * every process of the host, so for the others it must be short: one look-up. */
-#include "histogram.h"
 #include "server.h"
+#include "table.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -14,31 +14,21 @@ struct call {
 	u16 error;
 };
 
-/* Times by call, whose error is 0 there. Few are ever called, so that room is taken as
- * needed. */
+/* Times by call, whose error is 0 there. The room is taken at once: a program can't
+ * wait for more. */
 struct {
 	__uint(type, MAP_HASH);
-	__uint(map_flags, F_NO_PREALLOC);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 2048);
 	__type(key, struct call);
 	__type(value, struct histogram);
 } times SEC(".maps");
 
 struct {
 	__uint(type, MAP_HASH);
-	__uint(map_flags, F_NO_PREALLOC);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 4096);
 	__type(key, struct call);
 	__type(value, u64);
 } errors SEC(".maps");
-
-/* to make a new entry of times from: it is too large for the stack */
-struct {
-	__uint(type, MAP_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct histogram);
-} empty SEC(".maps");
 
 /* the call that a thread is in */
 struct entry {
@@ -53,9 +43,6 @@ struct {
 	__type(key, int);
 	__type(value, struct entry);
 } entries SEC(".maps");
-
-/* calls that found no room in the tables */
-volatile u64 lost;
 
 enum { OTHER, SYNC, FORK };
 
@@ -121,24 +108,6 @@ INLINE void count_error(struct call c, long ret)
 	}
 }
 
-INLINE void count_time(struct call c, u64 ns)
-{
-	struct histogram *h = bpf_map_lookup_elem(&times, &c);
-
-	if (!h) {
-		u32 zero = 0;
-		void *nothing = bpf_map_lookup_elem(&empty, &zero);
-
-		if (nothing)
-			bpf_map_update_elem(&times, &c, nothing, BPF_NOEXIST);
-		h = bpf_map_lookup_elem(&times, &c);
-	}
-	if (h)
-		histogram_record(h, ns, 1);
-	else
-		__sync_fetch_and_add(&lost, 1);
-}
-
 SEC("tp_btf/sys_exit")
 int syscall_exit(u64 *ctx) /* struct pt_regs *regs, long ret */
 {
@@ -161,7 +130,7 @@ int syscall_exit(u64 *ctx) /* struct pt_regs *regs, long ret */
 	c.nr = e->nr;
 	if (ret < 0 && ret >= -4095)
 		count_error(c, ret);
-	count_time(c, ns);
+	table_record(&times, &c, ns);
 	if (task->pid == task->tgid) {
 		s->entered = 0;
 		if (e->what == SYNC)

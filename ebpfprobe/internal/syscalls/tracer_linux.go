@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"github.com/clewhq/clew/ebpfprobe/internal/sysname"
 	"github.com/clewhq/clew/ebpfprobe/report"
 )
 
@@ -98,7 +98,7 @@ func (t *Tracer) Table(place int) ([]report.Syscall, error) {
 	times := t.objects.Times.Iterate()
 	for times.Next(&key, &h) {
 		if key.At == uint32(place) {
-			c := report.Syscall{Name: Name(key.Nr)}
+			c := report.Syscall{Name: sysname.Call(int(key.Nr))}
 			c.Time.AddCounts(h.Buckets[:], h.Sum, h.Max)
 			c.Calls = c.Time.Count
 			index[key.Nr] = len(calls)
@@ -118,7 +118,7 @@ func (t *Tracer) Table(place int) ([]report.Syscall, error) {
 		if calls[i].Errnos == nil {
 			calls[i].Errnos = map[string]uint64{}
 		}
-		calls[i].Errnos[errorName(key.Error)] += n
+		calls[i].Errnos[sysname.Error(int(key.Error))] += n
 		calls[i].Errors += n
 	}
 	if err := errs.Err(); err != nil {
@@ -151,34 +151,4 @@ func (t *Tracer) release() error {
 		errs = append(errs, l.Close())
 	}
 	return errors.Join(append(errs, t.objects.Close())...)
-}
-
-// Name returns the name of the system call with a number on this architecture; a
-// number that is newer than the table is "syscall_N".
-func Name(nr uint16) string {
-	if name, ok := names[nr]; ok {
-		return name
-	}
-	return "syscall_" + strconv.Itoa(int(nr))
-}
-
-// The kernel's own codes, which it turns into others, or into a restart, before a
-// program sees them; include/linux/errno.h.
-var restarts = map[uint16]string{
-	512: "ERESTARTSYS",
-	513: "ERESTARTNOINTR",
-	514: "ERESTARTNOHAND",
-	515: "ENOIOCTLCMD",
-	516: "ERESTART_RESTARTBLOCK",
-	517: "EPROBE_DEFER",
-}
-
-func errorName(nr uint16) string {
-	if name := unix.ErrnoName(unix.Errno(nr)); name != "" {
-		return name
-	}
-	if name, ok := restarts[nr]; ok {
-		return name
-	}
-	return "E" + strconv.Itoa(int(nr))
 }

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/clewhq/clew/ebpfprobe/report"
 	"github.com/clewhq/clew/internal/peertest"
 )
@@ -176,17 +174,4 @@ func parseStrace(t *testing.T, path string) map[string]counts {
 		all[f[len(f)-1]] = c
 	}
 	return all
-}
-
-func TestName(t *testing.T) {
-	for nr, want := range map[uint16]string{unix.SYS_READ: "read", unix.SYS_EXIT_GROUP: "exit_group", unix.SYS_STATX: "statx", 9999: "syscall_9999"} {
-		if got := Name(nr); got != want {
-			t.Errorf("Name(%d) = %q, want %q", nr, got, want)
-		}
-	}
-	for nr, want := range map[uint16]string{1: "EPERM", 11: "EAGAIN", 512: "ERESTARTSYS", 4000: "E4000"} {
-		if got := errorName(nr); got != want {
-			t.Errorf("errorName(%d) = %q, want %q", nr, got, want)
-		}
-	}
 }
