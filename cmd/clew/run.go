@@ -20,6 +20,6 @@ func command(s cli.Streams) *cobra.Command {
 		Long: `clew follows a request through a Go program: over goroutines, worker pools,
 queues, timers and callbacks, and from process to process.`,
 	})
-	root.AddCommand(demoCommand(s), goroutinesCommand(s), timelineCommand(s), viewCommand(s), serviceCommand(s))
+	root.AddCommand(demoCommand(s), esCommand(s), goroutinesCommand(s), grepCommand(s), shipCommand(s), timelineCommand(s), viewCommand(s), serviceCommand(s))
 	return root
 }
