@@ -30,8 +30,9 @@ func (kernel) Start(ctx context.Context, cfg ebpfprobe.Config) (probe, error) {
 func (kernel) Check(ctx context.Context) ([]report.Tier, error) { return ebpfprobe.Check(ctx) }
 
 // watch calls each with what p has seen in every interval, and with the rest when
-// limit is over or ctx is done; a limit of 0 is none. An error of each ends it.
-func watch(ctx context.Context, p probe, every, limit time.Duration, each func(part *report.Report) error) error {
+// limit is over or ctx is done; a limit of 0 is none. An error of each ends it. It
+// returns the last reading, of the whole time.
+func watch(ctx context.Context, p probe, every, limit time.Duration, each func(part *report.Report) error) (*report.Report, error) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var over <-chan time.Time
@@ -51,12 +52,12 @@ func watch(ctx context.Context, p probe, every, limit time.Duration, each func(p
 		}
 		now, err := p.Report()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := each(now.Since(before)); err != nil {
-			return err
+			return nil, err
 		}
 		before = now
 	}
-	return nil
+	return before, nil
 }

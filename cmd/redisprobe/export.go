@@ -105,10 +105,11 @@ func (e *exporter) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, sender.close()) }()
-	return watch(ctx, p, *e.every, *e.limit, func(part *report.Report) error {
+	_, err = watch(ctx, p, *e.every, *e.limit, func(part *report.Report) error {
 		sender.add(part)
 		return nil
 	})
+	return err
 }
 
 // serve answers Prometheus until stop is called.

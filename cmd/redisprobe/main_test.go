@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/clewhq/clew/ebpfprobe"
 	"github.com/clewhq/clew/ebpfprobe/report"
 	"github.com/clewhq/clew/ebpfprobe/report/reporttest"
@@ -80,7 +82,7 @@ func TestWatch(t *testing.T) {
 	}
 	var total report.Report
 	n := 0
-	err = watch(ctx, p, time.Millisecond, 0, func(part *report.Report) error {
+	final, err := watch(ctx, p, time.Millisecond, 0, func(part *report.Report) error {
 		if n++; n == 5 {
 			cancel()
 		}
@@ -90,8 +92,10 @@ func TestWatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := reporttest.At(m.read - 1)
-	if got := total.Servers[0].Requests(); got != want.Servers[0].Requests() || got == 0 {
-		t.Errorf("%d requests, want %d", got, want.Servers[0].Requests())
+	if diff := cmp.Diff(reporttest.At(m.read-1), final); diff != "" || m.read < 6 {
+		t.Errorf("after %d readings the last is (-want +got):\n%s", m.read, diff)
+	}
+	if got, want := total.Servers[0].Requests(), final.Servers[0].Requests(); got != want || got == 0 {
+		t.Errorf("the parts have %d requests, the whole %d", got, want)
 	}
 }

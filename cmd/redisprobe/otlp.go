@@ -74,12 +74,12 @@ type sender struct {
 
 // start returns a sender, which sends nothing if there is no URL, and of each
 // signal nothing if OTEL_TRACES_EXPORTER or OTEL_METRICS_EXPORTER is none.
-func (o *otlp) start(ctx context.Context, log *slog.Logger, newest func() (*report.Report, error), every time.Duration) (*sender, error) {
+func (o *otlp) start(ctx context.Context, logger *slog.Logger, newest func() (*report.Report, error), every time.Duration) (*sender, error) {
 	s := &sender{}
 	if !o.on() {
 		return s, nil
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("send by OTLP", "error", err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("send by OTLP", "error", err) }))
 	if os.Getenv("OTEL_TRACES_EXPORTER") != none {
 		exporter, err := o.spanExporter(ctx)
 		if err != nil {

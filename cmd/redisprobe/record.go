@@ -76,7 +76,7 @@ func recordTo(ctx context.Context, b backend, cfg ebpfprobe.Config, path string,
 	if err != nil {
 		return done, fmt.Errorf("record: %w", err)
 	}
-	err = watch(ctx, p, every, limit, func(part *report.Report) error {
+	_, err = watch(ctx, p, every, limit, func(part *report.Report) error {
 		if err := w.Write(part); err != nil {
 			return fmt.Errorf("record: %w; the %d intervals before can be replayed", err, done.intervals)
 		}

@@ -55,11 +55,15 @@ func observe(ctx context.Context, b backend, cfg ebpfprobe.Config, every, limit 
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	var total report.Report
-	err = watch(ctx, p, every, limit, func(part *report.Report) error {
+	final, err := watch(ctx, p, every, limit, func(part *report.Report) error {
 		total.Append(part)
 		return nil
 	})
-	return &total, err
+	if err != nil {
+		return nil, err
+	}
+	total.Settle(final)
+	return &total, nil
 }
 
 // start starts a probe and says how long it takes.

@@ -87,7 +87,8 @@ func (v *viewer) open(ctx context.Context, s cli.Streams) (_ feed, end func() er
 		return nil, nil, err
 	}
 	return v.counted(func(ctx context.Context, each func(*report.Report) error) error {
-		return watch(ctx, p, *v.every, *v.limit, each)
+		_, err := watch(ctx, p, *v.every, *v.limit, each)
+		return err
 	}), p.Close, nil
 }
 

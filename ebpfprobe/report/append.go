@@ -26,11 +26,7 @@ func (r *Report) Append(part *Report) {
 	r.LostEvents += part.LostEvents
 	r.Lost = addEach(r.Lost, part.Lost)
 	r.Tiers = slices.Clone(part.Tiers)
-	for _, w := range part.Warnings {
-		if !slices.Contains(r.Warnings, w) {
-			r.Warnings = append(r.Warnings, w)
-		}
-	}
+	r.Warnings = slices.Clone(part.Warnings)
 	for i := range part.Servers {
 		p := &part.Servers[i]
 		s := r.server(p)
@@ -41,6 +37,20 @@ func (r *Report) Append(part *Report) {
 		s.append(p)
 		s.extend(at, part.DurationSeconds, p.Commands)
 	}
+}
+
+// Settle replaces the counts of r by those of final, the last cumulative report
+// of the probe whose parts r was made of, but for what only r has: the series, and
+// the slow batches of the whole time. A probe may charge waiting to something else
+// once it knows more, which a sum of parts does not take back. final is used up.
+func (r *Report) Settle(final *Report) {
+	for i := range final.Servers {
+		s := &final.Servers[i]
+		if old := r.server(s); old != nil {
+			s.Series, s.Slow = old.Series, old.Slow
+		}
+	}
+	*r = *final
 }
 
 func (s *Server) append(p *Server) {

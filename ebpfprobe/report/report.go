@@ -124,8 +124,8 @@ type Slow struct {
 	Size      int       `json:"size"` // requests in the batch
 	WaitNS    uint64    `json:"wait_ns"`
 	ServiceNS uint64    `json:"service_ns"`
-	// Text is the beginning of the request: every argument is a question mark, unless
-	// the user has asked for arguments.
+	// Text is the beginning of the request with its arguments, if the user has asked
+	// for them, else empty.
 	Text      string `json:"text,omitempty"`
 	Error     bool   `json:"error,omitempty"`
 	Exemplar  bool   `json:"exemplar,omitempty"` // chosen by chance, not for being slow

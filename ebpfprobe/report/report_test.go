@@ -197,3 +197,25 @@ func TestCheck(t *testing.T) {
 	}
 	golden(t, "check.txt", b.Bytes())
 }
+
+// TestSettle checks that a charge which the probe takes back is gone from the
+// report, and that what only the parts know stays.
+func TestSettle(t *testing.T) {
+	var r report.Report
+	before := reporttest.At(2)
+	before.Servers[0].Blame = append(before.Servers[0].Blame, report.Blame{Cause: report.CauseUnknown, Waited: 5, WaitNS: 5e6, Times: 1})
+	r.Append(before.Since(nil))
+	now := reporttest.At(3)
+	now.Servers[0].Blame = append(now.Servers[0].Blame, report.Blame{Cause: report.CauseUnknown, Waited: 2, WaitNS: 2e6, Times: 1})
+	r.Append(now.Since(before))
+	if got := r.Servers[0].Blame[1].Waited; got != 5 {
+		t.Errorf("the parts charge %d requests to nobody, want 5: what is taken back is no new charge", got)
+	}
+	r.Settle(now)
+	if got := r.Servers[0].Blame[1].Waited; got != 2 {
+		t.Errorf("settled, %d requests are charged to nobody, want 2", got)
+	}
+	if got := len(r.Servers[0].Series); got != 2 {
+		t.Errorf("%d intervals, want 2", got)
+	}
+}

@@ -143,11 +143,12 @@ func blameKey(b *Blame) blamed {
 // blameSince keeps the bounds of the whole, which hold for a part too.
 func blameSince(b, old *Blame) Blame {
 	d := *b
-	d.Times, d.HeldNS = less(b.Times, old.Times), less(b.HeldNS, old.HeldNS)
-	d.Waited, d.WaitNS = less(b.Waited, old.Waited), less(b.WaitNS, old.WaitNS)
+	// A charge that was taken back is no new one: see Settle.
+	d.Times, d.HeldNS = b.Times-min(b.Times, old.Times), b.HeldNS-min(b.HeldNS, old.HeldNS)
+	d.Waited, d.WaitNS = b.Waited-min(b.Waited, old.Waited), b.WaitNS-min(b.WaitNS, old.WaitNS)
 	d.Victims = differences(b.Victims, old.Victims, func(v *Victim) string { return v.Name },
 		func(v, o *Victim) Victim {
-			return Victim{v.Name, less(v.Count, o.Count), v.MinNS, v.MaxNS, less(v.SumNS, o.SumNS)}
+			return Victim{v.Name, v.Count - min(v.Count, o.Count), v.MinNS, v.MaxNS, v.SumNS - min(v.SumNS, o.SumNS)}
 		}, func(v *Victim) bool { return v.Count > 0 })
 	return d
 }
