@@ -1,8 +1,14 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -97,5 +103,47 @@ func TestWatch(t *testing.T) {
 	}
 	if got, want := total.Servers[0].Requests(), final.Servers[0].Requests(); got != want || got == 0 {
 		t.Errorf("the parts have %d requests, the whole %d", got, want)
+	}
+}
+
+// TestKilledRecorder kills a recorder as kill -9 does: what it has written is
+// replayed, with a word about where it ends.
+func TestKilledRecorder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "killed.rec")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	madeup := filepath.Join(t.TempDir(), "madeup") // by its name the test binary is a program
+	if err := os.Symlink(self, madeup); err != nil {
+		t.Skipf("no symbolic link to be had: %v", err)
+	}
+	cmd := exec.Command(madeup, "record", "-q", "--every", "5ms", "-o", file)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "recording", func() bool {
+		info, err := os.Stat(file)
+		return err == nil && info.Size() > 8192
+	})
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed
+	var out bytes.Buffer
+	var talk said
+	s := cli.Streams{In: strings.NewReader(""), Out: bufio.NewWriter(&out), Err: &talk}
+	if got := cli.Run(t.Context(), program(&madeUp{}), s, []string{"replay", "--json", file}); got != 0 {
+		t.Errorf("status %d: %s", got, &talk)
+	}
+	var r report.Report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Servers) != 1 || r.Servers[0].Requests() == 0 || r.Servers[0].Requests() != reporttest.At(int(r.DurationSeconds)).Servers[0].Requests() {
+		t.Errorf("%v s with %d requests", r.DurationSeconds, r.Servers[0].Requests())
+	}
+	if !strings.Contains(talk.String(), "the recording is not whole") || !strings.Contains(talk.String(), "at offset ") {
+		t.Errorf("it says %q", &talk)
 	}
 }

@@ -126,9 +126,9 @@ func (s *screen) state() string {
 // lines.
 func blame(shown, all *report.Server, width, most int) []string {
 	var out []string
-	charges, when := shown.Blame, ""
+	charges, when := report.Grouped(shown.Blame), ""
 	if len(charges) == 0 {
-		charges, when = all.Blame, "earlier: "
+		charges, when = report.Grouped(all.Blame), "earlier: "
 	}
 	for i := range charges[:min(most, len(charges))] {
 		out = append(out, fit(when+charges[i].Sentence(), width))

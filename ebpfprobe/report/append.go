@@ -155,11 +155,14 @@ func (v *Victim) merge(o *Victim) {
 func (s *Slow) total() time.Duration { return time.Duration(s.WaitNS + s.ServiceNS) }
 
 // extend puts an interval at the end of the series. All intervals but the last
-// are equally long; when there are too many, each two neighbours become one.
+// are about equally long; when there are too many, each two neighbours become one.
 func (s *Server) extend(at, length float64, commands []Command) {
-	if n := len(s.Series); n > 1 && s.Series[n-1].Seconds < .99*s.Series[0].Seconds {
-		s.Series[n-1].merge(&Interval{at, length, commands})
-		return
+	if n := len(s.Series); n > 1 {
+		last, usual := &s.Series[n-1], s.Series[0].Seconds
+		if last.Seconds < .9*usual && last.Seconds+length < 1.5*usual { // a busy clock's ticks differ
+			last.merge(&Interval{at, length, commands})
+			return
+		}
 	}
 	next := Interval{AtSeconds: at}
 	next.merge(&Interval{at, length, commands})

@@ -64,7 +64,7 @@ func HTML(w io.Writer, r *Report) error {
 	for i := range r.Servers {
 		s := &r.Servers[i]
 		v.Servers = append(v.Servers, htmlServer{
-			Server: s, Place: i, Seconds: r.DurationSeconds, Total: s.All(), Slowest: slowest(s.Slow),
+			Server: s, Place: i, Seconds: r.DurationSeconds, Total: s.All(), Charges: Grouped(s.Blame), Slowest: slowest(s.Slow),
 			Ordered: ByTime.sorted(s.Commands),
 			Calls:   slices.SortedStableFunc(slices.Values(s.Syscalls), func(a, b Syscall) int { return cmp.Compare(b.Time.Sum, a.Time.Sum) }),
 		})
@@ -92,6 +92,7 @@ type htmlServer struct {
 	Place   int
 	Seconds float64
 	Total   Phases
+	Charges []Blame
 	Ordered []Command
 	Calls   []Syscall
 	Slowest []Slow

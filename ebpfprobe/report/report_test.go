@@ -219,3 +219,37 @@ func TestSettle(t *testing.T) {
 		t.Errorf("%d intervals, want 2", got)
 	}
 }
+
+func TestGrouped(t *testing.T) {
+	script := report.Blame{Cause: report.CauseCommand, By: "EVAL", Detail: "sha 54dd2b321bd612addd54fd4dc7b27741cec161f2", Client: "10.0.0.7:1", Times: 1, Waited: 1, WaitNS: 10, HeldMaxNS: 3e8}
+	other, traced, elsewhere := script, script, script
+	other.Client, other.Waited, other.WaitNS = "10.0.0.7:2", 2, 20
+	traced.TraceID = reporttest.TraceID
+	elsewhere.Client, elsewhere.WaitNS = "[fe80::1]:7", 100
+	var got []string
+	for _, b := range report.Grouped([]report.Blame{script, other, traced, elsewhere}) {
+		got = append(got, b.Sentence())
+	}
+	want := []string{
+		"1 request waited 100 ns in all behind EVAL (sha 54dd2b321bd6…) from [fe80::1]:7, which took 300 ms",
+		"3 requests waited 30 ns in all behind EVAL (sha 54dd2b321bd6…) from 10.0.0.7 (2 connections), 2 times, at most 300 ms each",
+		"1 request waited 10 ns in all behind EVAL (sha 54dd2b321bd6…) from 10.0.0.7:1, which took 300 ms; trace " + reporttest.TraceID,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("grouped (-want +got):\n%s", diff)
+	}
+}
+
+// TestUnevenTicks checks that a clock that ticks early and late leaves as many
+// intervals as there were ticks.
+func TestUnevenTicks(t *testing.T) {
+	var r report.Report
+	at := 0.0
+	for _, length := range []float64{1.1, .9, 1, .95, 1.05, 1} {
+		r.Append(&report.Report{Start: reporttest.Start.Add(time.Duration(at * 1e9)), DurationSeconds: length, Servers: []report.Server{{PID: 1}}})
+		at += length
+	}
+	if got := len(r.Servers[0].Series); got != 6 {
+		t.Errorf("%d intervals, want 6: %v", got, r.Servers[0].Series)
+	}
+}

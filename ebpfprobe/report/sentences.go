@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -66,16 +67,24 @@ func (b *Blame) holder() string {
 	case CauseScheduler:
 		return "while the event loop had no CPU"
 	case CauseUnknown:
-		return "while the event loop did nothing that was measured"
+		return "while nothing that was measured held the event loop"
 	}
 	s := "behind " + printable(b.By)
 	if b.Detail != "" {
-		s += " (" + printable(b.Detail) + ")"
+		s += " (" + abbreviated(printable(b.Detail)) + ")"
 	}
 	if b.Client != "" {
 		s += " from " + printable(b.Client)
 	}
 	return s
+}
+
+var sha1 = regexp.MustCompile(`\b[0-9a-f]{40}\b`)
+
+// abbreviated shortens what is too long to be read: a few digits tell scripts
+// apart, and JSON has all of them.
+func abbreviated(detail string) string {
+	return sha1.ReplaceAllStringFunc(detail, func(sum string) string { return sum[:12] + "…" })
 }
 
 // printable is s without what could steer a terminal: names and addresses come

@@ -154,15 +154,16 @@ func (s *Server) Summary(seconds float64) string {
 }
 
 func (p *printer) blame(s *Server) {
-	shown := p.o.top(len(s.Blame))
+	blame := Grouped(s.Blame)
+	shown := p.o.top(len(blame))
 	if shown == 0 {
 		return
 	}
 	p.printf("\n")
-	for i := range s.Blame[:shown] {
-		p.printf("  %s\n", wrap(s.Blame[i].Sentence()+".", "    ", p.o.width()-2))
+	for i := range blame[:shown] {
+		p.printf("  %s\n", wrap(blame[i].Sentence()+".", "    ", p.o.width()-2))
 	}
-	p.more(shown, len(s.Blame), "of these")
+	p.more(shown, len(blame), "of these")
 }
 
 // Commands writes the table of commands alone.
