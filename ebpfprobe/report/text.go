@@ -65,7 +65,7 @@ func (p *printer) printf(format string, args ...any) {
 }
 
 // section writes a paragraph, wrapped.
-func (p *printer) section(text string) { p.printf("\n%s\n", wrap(text, "  ", p.o.width())) }
+func (p *printer) section(text string) { p.printf("\n%s\n", wrap(text, "  ", p.o.width(), 0)) }
 
 func (p *printer) table(t *table) {
 	if p.err == nil {
@@ -113,7 +113,7 @@ func (s *Server) All() Phases {
 
 func (p *printer) server(s *Server, zone zoned) {
 	n := s.Requests()
-	p.printf("%s\n", wrap(s.Summary(p.seconds), "  ", p.o.width()))
+	p.printf("%s\n", wrap(s.Summary(p.seconds), "  ", p.o.width(), 0))
 	if n == 0 && len(s.Syscalls) == 0 {
 		p.printf("  No request came.\n")
 		return
@@ -161,7 +161,7 @@ func (p *printer) blame(s *Server) {
 	}
 	p.printf("\n")
 	for i := range blame[:shown] {
-		p.printf("  %s\n", wrap(blame[i].Sentence()+".", "    ", p.o.width()-2))
+		p.printf("  %s\n", wrap(blame[i].Sentence()+".", "    ", p.o.width(), 2))
 	}
 	p.more(shown, len(blame), "of these")
 }

@@ -198,7 +198,7 @@ func Check(w io.Writer, tiers []Tier, o Options) error {
 		if t.Costs != "" && t.Missing == "" {
 			text += " (" + t.Costs + ")"
 		}
-		p.printf("%s%s\n", head, wrap(text, strings.Repeat(" ", len(head)), p.o.width()-len(head)))
+		p.printf("%s%s\n", head, wrap(text, strings.Repeat(" ", len(head)), p.o.width(), len(head)))
 	}
 	return p.err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // durationText is a duration in three significant digits and the unit that fits:
@@ -85,17 +86,18 @@ func plural(n uint64, thing string) string {
 }
 
 // wrap breaks text at spaces into lines of at most width, the later ones begun
-// with indent. A word longer than that has a line of its own.
-func wrap(text, indent string, width int) string {
+// with indent, the first one after so many columns that the caller has written. A
+// word longer than that has a line of its own.
+func wrap(text, indent string, width, written int) string {
 	var b strings.Builder
-	line := 0
+	line := written
 	for i, word := range strings.Fields(text) {
-		n := len([]rune(word))
+		n := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
 		case line+1+n > width:
 			b.WriteString("\n" + indent)
-			line = len(indent)
+			line = utf8.RuneCountInString(indent)
 		default:
 			b.WriteByte(' ')
 			line++
