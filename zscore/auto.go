@@ -6,7 +6,8 @@ import (
 )
 
 // Auto is the detector of a rule that names none: the [Season] where the time of
-// day explains the series, and the [Ensemble] where it does not, or not yet.
+// day explains the series, and the other baselines of the [Ensemble] where it does
+// not, or not yet. It takes less than 4 KB a series.
 //
 // The ensemble alone can say which point is news, and not when the news is over:
 // what was loud once is no longer news a point later. So the first loud point
@@ -14,9 +15,10 @@ import (
 // back to it or have stayed away for good. An alert condition can then ask for
 // how long.
 type Auto struct {
-	season   Season
-	ensemble Ensemble
-	news     news
+	season Season
+	levels levels
+	start  int64 // Unix seconds of the first point of levels
+	news   news
 }
 
 // news is a departure from a baseline that is going on.
@@ -63,18 +65,23 @@ func (a *Auto) Observe(t time.Time, v float64) Verdict {
 		rise = 1
 	}
 	y := a.season.forward(v)
-	o := a.ensemble.observe(sec, y, seasonAt, rise)
+	if a.levels.n == 0 {
+		a.start = sec
+	}
+	fs := a.levels.begin(y)
+	o := a.levels.loudest(&fs, rise)
+	a.levels.finish(&o, y)
 	if season.State == Ready && a.season.explains() {
 		a.news.points = 0
 		return season
 	}
-	if _, minute := a.season.clock.at(sec); a.ensemble.n < warmUp || a.season.clock.schedule.slots.nearEdge[minute] {
+	if _, minute := a.season.clock.at(sec); a.levels.n < warmUp || a.season.clock.schedule.slots.nearEdge[minute] {
 		season.State = Learning // the ensemble knows of no calendar
 		season.Z, season.Score = 0, 0
 		return season
 	}
 	limit := newsAt
-	if sec-a.ensemble.start < 86400 {
+	if sec-a.start < 86400 {
 		limit = firstNewsAt
 	}
 	out := a.news.follow(y, o, limit)

@@ -86,17 +86,20 @@ func (c *Calendar) kind(t time.Time) DayKind {
 	return Weekend
 }
 
-// slotting cuts the day into slots: five minutes each, and one minute near an
-// edge. A slot must be shorter than the rise that it describes, or an ordinary
-// opening is news; elsewhere finer slots would only learn more slowly.
+// slotting cuts the days of each kind into slots. On workdays they are five
+// minutes each, and one minute near an edge: a slot must be shorter than the rise
+// that it describes, or an ordinary opening is news; elsewhere finer slots would
+// only learn more slowly. Nothing opens on the other days, and of holidays there
+// are too few to learn much from.
 type slotting struct {
-	ofMinute [24 * 60]uint16
+	ofMinute [dayKinds][24 * 60]uint16
+	slots    [dayKinds]int
 	nearEdge [24 * 60]bool // an edge lies a little before
-	slots    int
 }
 
 const (
-	coarse   = 5 // minutes
+	coarse   = 5  // minutes
+	holidays = 15 // the same on holidays
 	edgeFrom = -5
 	edgeTo   = 25 // an opening is not over in a minute
 	// edgeGrace is how long the edge is news to who knows of no calendar.
@@ -104,6 +107,7 @@ const (
 )
 
 func newSlotting(edges []time.Duration) *slotting {
+	s := new(slotting)
 	var fine [24 * 60]bool
 	for _, e := range edges {
 		at := int(e / time.Minute)
@@ -111,20 +115,20 @@ func newSlotting(edges []time.Duration) *slotting {
 		for m := (at + edgeFrom) / coarse * coarse; m < at+edgeTo; m++ {
 			fine[(m+24*60)%(24*60)] = true
 		}
-	}
-	s := &slotting{slots: -1}
-	for _, e := range edges {
 		for m := range edgeGrace {
-			s.nearEdge[(int(e/time.Minute)+m)%(24*60)] = true
+			s.nearEdge[(at+m)%(24*60)] = true
 		}
 	}
-	for m := range s.ofMinute {
-		if m%coarse == 0 || fine[m] {
-			s.slots++
+	for kind, width := range [dayKinds]int{Workday: coarse, Weekend: coarse, Holiday: holidays} {
+		slot := -1
+		for m := range 24 * 60 {
+			if m%width == 0 || fine[m] && DayKind(kind) == Workday {
+				slot++
+			}
+			s.ofMinute[kind][m] = uint16(slot)
 		}
-		s.ofMinute[m] = uint16(s.slots)
+		s.slots[kind] = slot + 1
 	}
-	s.slots++
 	return s
 }
 

@@ -57,15 +57,17 @@ func TestSlotting(t *testing.T) {
 	}
 	for _, tt := range tests {
 		s := newSlotting(tt.edges)
-		if s.slots != tt.slots {
-			t.Errorf("%s: %d slots, want %d", tt.name, s.slots, tt.slots)
+		if want := [dayKinds]int{tt.slots, 288, 96}; s.slots != want {
+			t.Errorf("%s: %d slots, want %d", tt.name, s.slots, want)
 		}
-		if fine := s.ofMinute[tt.minute] != s.ofMinute[tt.minute+1]; fine != tt.fine {
-			t.Errorf("%s: minute %d is fine: %v, want %v", tt.name, tt.minute, fine, tt.fine)
-		}
-		for m := 1; m < len(s.ofMinute); m++ {
-			if d := s.ofMinute[m] - s.ofMinute[m-1]; d > 1 {
-				t.Fatalf("%s: slots jump by %d at minute %d", tt.name, d, m)
+		for kind, of := range s.ofMinute {
+			if fine := of[tt.minute] != of[tt.minute+1]; fine != (tt.fine && DayKind(kind) == Workday) {
+				t.Errorf("%s: minute %d of a %v is fine: %v", tt.name, tt.minute, DayKind(kind), fine)
+			}
+			for m := 1; m < len(of); m++ {
+				if d := of[m] - of[m-1]; d > 1 {
+					t.Fatalf("%s: slots jump by %d at minute %d", tt.name, d, m)
+				}
 			}
 		}
 	}

@@ -74,7 +74,7 @@ func TestTimesBeforeTheEpoch(t *testing.T) {
 		e.Observe(time.Unix(0, 0).Add(-time.Duration(3000-i)*5*time.Minute), float64(i%7))
 	}
 	for i := range e.slots {
-		if e.slots[i].n == 0 {
+		if e.seen[i] == 0 {
 			t.Fatalf("slot %d has learnt nothing", i)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 // EWMA is the z-score against an exponentially weighted mean and variance.
 type EWMA struct {
 	base  moments
+	n     uint32 // points learnt
 	alpha float64
 }
 
@@ -26,10 +27,11 @@ func (e *EWMA) Observe(_ time.Time, v float64) Verdict {
 		return absent(v)
 	}
 	state := Learning
-	if e.base.n >= minPoints {
+	if e.n >= minPoints {
 		state = Ready
 	}
 	out := judge(v, e.base.mean, e.base.sd(), state, Window)
-	e.base.add(v, e.alpha)
+	e.n = more(e.n)
+	e.base.add(v, warm(e.n, e.alpha))
 	return out
 }

@@ -2,23 +2,27 @@ package zscore
 
 import "math"
 
-// moments are an exponentially weighted mean and variance. While few points are
-// known each weighs the same, so that the first does not rule for a whole
-// half-life. See T. Finch, Incremental calculation of weighted mean and variance,
+// moments are an exponentially weighted mean and variance. See T. Finch, Incremental calculation of weighted mean and variance,
 // University of Cambridge, 2009, section 9.
-type moments struct {
-	mean, variance float64
-	n              float64 // points learnt
-}
+type moments struct{ mean, variance float64 }
 
 // decay is the weight of the newest point for a half-life in points.
 func decay(halfLife float64) float64 { return 1 - math.Exp2(-1/halfLife) }
 
-func (m *moments) add(x, alpha float64) {
-	m.n++
-	if a := 1 / m.n; a > alpha {
-		alpha = a
+// warm is alpha, but while few points are known, n with this one, each weighs the
+// same, so that the first does not rule for a whole half-life.
+func warm(n uint32, alpha float64) float64 { return max(1/float64(n), alpha) }
+
+// more counts up, and stops where it would begin anew.
+func more(n uint32) uint32 {
+	if n == math.MaxUint32 {
+		return n
 	}
+	return n + 1
+}
+
+// add learns x with the weight alpha.
+func (m *moments) add(x, alpha float64) {
 	d := x - m.mean
 	m.mean += alpha * d
 	m.variance = (1 - alpha) * (m.variance + alpha*d*d)

@@ -7,6 +7,7 @@ package zscore
 type record struct {
 	best  float64
 	usual moments
+	n     uint32 // values seen
 }
 
 const (
@@ -25,26 +26,35 @@ var (
 	usualAlpha = decay(usualHalfLife)
 )
 
-// surprise compares f, 0 or more, with the record and then lets f change it: 1
-// is as large as anything before. The first values surprise nobody.
-func (r *record) surprise(f, rise float64) float64 {
+// surprise compares f, 0 or more, with the record: 1 is as large as anything
+// before. The first values surprise nobody. Where that is no more than atLeast the
+// answer is 0, which spares finding out.
+func (r *record) surprise(f, atLeast float64) float64 {
 	s := 0.0
 	switch {
 	case r.best > 0:
+		if f <= atLeast*r.best {
+			return 0
+		}
 		s = f / r.best
-	case f > 0 && r.usual.n >= raiseAfter:
+	case f > 0 && r.n >= raiseAfter:
 		s = raise // the first movement of what has always stood still
 	}
-	if z := r.usual.z(f, 0); r.usual.n >= 2 {
-		s *= min(1, max(0, z)/usualZ)
+	if r.n >= 2 {
+		s *= min(1, max(0, r.usual.z(f, 0))/usualZ)
 	}
+	return s
+}
+
+// learn lets f change the record, by no more than the factor rise.
+func (r *record) learn(f, rise float64) {
 	r.best *= recordFade
 	if f > r.best {
-		if r.usual.n >= raiseAfter && r.best > 0 {
+		if r.n >= raiseAfter && r.best > 0 {
 			f = min(f, rise*r.best)
 		}
-		r.best = f
+		r.best = max(f, r.best)
 	}
-	r.usual.add(f, usualAlpha)
-	return s
+	r.n = more(r.n)
+	r.usual.add(f, warm(r.n, usualAlpha))
 }

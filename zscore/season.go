@@ -38,7 +38,10 @@ const (
 	unitShare     = 50               // Log is linear below usual/unitShare
 )
 
-var plainAlpha = decay(plainHalf)
+var (
+	plainAlpha = decay(plainHalf)
+	slotDecay  = decay(slotMemory)
+)
 
 // Season holds a point against the same time of day on days of the same kind,
 // and against how this day has gone so far. It is for series that people make:
@@ -58,31 +61,38 @@ type Season struct {
 	unit   float64 // 0 while it is not known
 
 	slow, fast float64
-	pool       [2]moments // squares of the distances from slow and fast
-	plain      moments    // squares of the distances from a level that knows no slots
+	pool       [2]float64 // mean squares of the distances from slow and fast
+	pooled     uint32     // points in pool
+	plained    uint32     // and in plain
+	plain      float64    // mean square of that from a level that knows no slots
 	plainLevel float64
 	visit      visit
-	last       time.Time
-	step       time.Duration // that the alphas are for
+	last       int64 // time of the last point, Unix nanoseconds; never is none
+	step       int64 // nanoseconds that the alphas are for
 	alphas     [2]float64
 
-	fault      time.Time // when the running fault began; zero if there is none
-	faultLevel moments
+	fault      int64 // when the running fault began; never if there is none
+	faultLevel float64
+	faults     uint32 // points of it
 	faultSign  float64
 }
+
+// never is no time of a point.
+const never = math.MinInt64
 
 // visit gathers what one stay in one slot teaches.
 type visit struct {
 	kind             DayKind
-	slot             int
-	points, weight   float64
+	slot             int16
+	points           uint32
+	weight           float64
 	mean, slow, fast float64 // sums
 }
 
-// NewSeason returns a detector that has seen nothing yet. It takes about 2 KB,
-// half of that for each kind of day that it has seen.
+// NewSeason returns a detector that has seen nothing yet. It takes up to 3.5 KB,
+// the most of it for workdays and weekends.
 func NewSeason(schedule *Schedule, scale Scale) *Season {
-	s := &Season{scale: scale, clock: clock{schedule: schedule}}
+	s := &Season{scale: scale, clock: clock{schedule: schedule}, last: never, fault: never}
 	s.visit.slot = -1
 	return s
 }
@@ -93,22 +103,25 @@ func (s *Season) Observe(t time.Time, v float64) Verdict {
 		return absent(v)
 	}
 	kind, minute := s.clock.at(t.Unix())
-	slot := int(s.clock.schedule.slots.ofMinute[minute])
 	if !s.knowUnit(v) {
 		return judge(v, 0, 0, Learning, TimeOfDay)
 	}
-	if kind != s.visit.kind || slot != s.visit.slot {
+	slots := s.clock.schedule.slots
+	slot := int(slots.ofMinute[kind][minute])
+	if kind != s.visit.kind || slot != int(s.visit.slot) {
 		s.commit()
-		s.visit = visit{kind: kind, slot: slot}
+		s.visit = visit{kind: kind, slot: int16(slot)}
 	}
-	s.advance(t)
+	nanos := t.UnixNano()
+	s.advance(nanos)
 	y := s.forward(v)
-	if s.plain.n == 0 {
-		s.plainLevel = y
+	s.knowPlain(y)
+	stats, of, ok := s.known(kind, slot)
+	if !ok && kind == Holiday {
+		// Holidays are rare, and like weekends until enough of them were seen.
+		of = Weekend
+		stats, _, ok = s.known(of, int(slots.ofMinute[of][minute]))
 	}
-	s.plain.add((y-s.plainLevel)*(y-s.plainLevel), plainAlpha)
-	s.plainLevel += s.alphas[0] * (y - s.plainLevel)
-	stats, of, ok := s.lookup(kind, slot)
 	if !ok || of != kind {
 		s.begin(y, kind, slot)
 	}
@@ -116,7 +129,8 @@ func (s *Season) Observe(t time.Time, v float64) Verdict {
 		return judge(v, 0, 0, Learning, TimeOfDay)
 	}
 	r := y - stats.mean
-	slowSD, fastSD := s.sd(stats.varSlow, stats.visits, 0), s.sd(stats.varFast, stats.visits, 1)
+	share := float64(stats.visits) / (float64(stats.visits) + poolVisits)
+	slowSD, fastSD := s.sd(stats.varSlow, share, 0), s.sd(stats.varFast, share, 1)
 	dSlow, dFast := r-s.slow, r-s.fast
 	level, sd := s.slow, slowSD
 	if math.Abs(dFast)*slowSD > math.Abs(dSlow)*fastSD {
@@ -124,19 +138,28 @@ func (s *Season) Observe(t time.Time, v float64) Verdict {
 	}
 	z := ratio(r-level, sd)
 	if of == kind {
-		s.learn(t, r, z, slowSD, fastSD, stats.mean)
+		s.learn(nanos, r, z, slowSD, fastSD, stats.mean)
 	}
-	mean := stats.mean + level
-	return Verdict{
-		Value: v, Expected: s.back(mean), Low: s.back(mean - sd), High: s.back(mean + sd),
-		Z: z, Score: squash(math.Abs(z)), State: Ready, Cause: TimeOfDay,
-	}
+	out := Verdict{Value: v, Z: z, Score: squash(math.Abs(z)), State: Ready, Cause: TimeOfDay}
+	out.Low, out.Expected, out.High = s.band(stats.mean+level, sd)
+	return out
 }
 
 // explains reports whether the time of day accounts for most of what the level of
 // the day leaves open. Where it doesn't, the season is no baseline.
 func (s *Season) explains() bool {
-	return s.pool[0].n >= explainPoints && s.pool[0].mean < seasonRules*s.plain.mean
+	return s.pooled >= explainPoints && s.pool[0] < seasonRules*s.plain
+}
+
+// knowPlain learns how far the series lies from a level that knows no slots.
+func (s *Season) knowPlain(y float64) {
+	if s.plained == 0 {
+		s.plainLevel = y
+	}
+	s.plained = more(s.plained)
+	d := y - s.plainLevel
+	s.plain += warm(s.plained, plainAlpha) * (d*d - s.plain)
+	s.plainLevel += s.alphas[0] * d
 }
 
 // knowUnit takes the unit of the series from its first points, so that nothing
@@ -160,7 +183,7 @@ func (s *Season) knowUnit(v float64) bool {
 func (s *Season) forward(v float64) float64 {
 	x := v / s.unit
 	if s.scale == Log {
-		return math.Copysign(math.Log1p(math.Abs(x)), x)
+		return math.Copysign(math.Log(1+math.Abs(x)), x)
 	}
 	return x
 }
@@ -172,30 +195,30 @@ func (s *Season) back(y float64) float64 {
 	return s.unit * y
 }
 
-// lookup finds the statistics to judge a slot by, and the kind of day they are
-// of. Holidays are rare, and like weekends until enough of them were seen.
-func (s *Season) lookup(kind DayKind, slot int) (_ slotStats, of DayKind, ok bool) {
-	if stats, ok := s.known(kind, slot); ok || kind != Holiday {
-		return stats, kind, ok
+// band returns what stands for mean-sd, mean and mean+sd in the units of the
+// series.
+func (s *Season) band(mean, sd float64) (low, middle, high float64) {
+	if s.scale == Log && mean >= sd {
+		m, d := math.Exp(mean), math.Exp(sd)
+		return s.unit * (m/d - 1), s.unit * (m - 1), s.unit * (m*d - 1)
 	}
-	stats, ok := s.known(Weekend, slot)
-	return stats, Weekend, ok
+	return s.back(mean - sd), s.back(mean), s.back(mean + sd)
 }
 
-func (s *Season) known(kind DayKind, slot int) (slotStats, bool) {
+// known answers what there is on a slot, and whether that is enough to judge by.
+func (s *Season) known(kind DayKind, slot int) (_ slotStats, of DayKind, ok bool) {
 	t := s.tables[kind]
 	if t == nil {
-		return slotStats{}, false
+		return slotStats{}, kind, false
 	}
 	stats := t.get(slot)
-	return stats, stats.visits >= minVisits
+	return stats, kind, stats.visits >= minVisits
 }
 
 // sd is the deviation of a slot, drawn towards that of all slots while the slot
-// has been visited seldom.
-func (s *Season) sd(variance, visits float64, which int) float64 {
-	all := s.pool[which].mean
-	sd := math.Sqrt((visits*variance + poolVisits*all) / (visits + poolVisits))
+// has been visited seldom: share is what it counts for itself.
+func (s *Season) sd(variance, share float64, which int) float64 {
+	sd := math.Sqrt(share*variance + (1-share)*s.pool[which])
 	if s.scale == Log {
 		return max(sd, floorLog)
 	}
@@ -204,33 +227,42 @@ func (s *Season) sd(variance, visits float64, which int) float64 {
 
 // advance computes how far the levels follow a point, which depends on the time
 // since the one before. After a gap they follow it by no more than after an hour.
-func (s *Season) advance(t time.Time) {
-	step := min(max(t.Sub(s.last), 0), time.Hour)
-	if s.last.IsZero() {
-		step = 0
+func (s *Season) advance(nanos int64) {
+	step := int64(0)
+	if s.last != never {
+		step = min(max(nanos-s.last, 0), int64(time.Hour))
 	}
-	s.last = t
+	s.last = nanos
 	if step != s.step {
 		s.step = step
-		s.alphas = [2]float64{decay(float64(slowHalf) / float64(step)), decay(float64(fastHalf) / float64(step))}
-		if step == 0 {
-			s.alphas = [2]float64{}
-		}
+		s.alphas = [2]float64{decayOver(step, slowHalf), decayOver(step, fastHalf)}
 	}
 }
 
-func (s *Season) learn(t time.Time, r, z, slowSD, fastSD, slotMean float64) {
+// decayOver is decay for a step of time, which is another at each point. For short
+// ones the first terms of the series are exact to a millionth, and cheaper.
+func decayOver(step int64, half time.Duration) float64 {
+	x := math.Ln2 * float64(step) / float64(half)
+	if x > 0.1 {
+		return -math.Expm1(-x)
+	}
+	return x * (1 - x/2*(1-x/3*(1-x/4)))
+}
+
+func (s *Season) learn(at int64, r, z, slowSD, fastSD, slotMean float64) {
 	weight := 1.0
 	if math.Abs(z) >= faultZ {
 		weight = faultWeight
 	}
 	dSlow, dFast := r-s.slow, r-s.fast
 	s.gather(slotMean+dSlow, clipSquare(dSlow, slowSD), clipSquare(dFast, fastSD), weight)
-	s.pool[0].add(clipSquare(dSlow, slowSD), residualAlpha*weight)
-	s.pool[1].add(clipSquare(dFast, fastSD), residualAlpha*weight)
+	s.pooled = more(s.pooled)
+	alpha := warm(s.pooled, residualAlpha*weight)
+	s.pool[0] += alpha * (clipSquare(dSlow, slowSD) - s.pool[0])
+	s.pool[1] += alpha * (clipSquare(dFast, fastSD) - s.pool[1])
 	s.slow += weight * s.alphas[0] * s.clip(dSlow, slowSD)
 	s.fast += weight * s.alphas[1] * s.clip(dFast, fastSD)
-	s.absorb(t, r, z)
+	s.absorb(at, r, z)
 }
 
 // begin learns a point of a slot that cannot judge yet: how far apart its first
@@ -256,18 +288,19 @@ func (s *Season) clip(d, sd float64) float64 {
 func clipSquare(d, sd float64) float64 { return min(d*d, varianceClip*sd*sd) }
 
 // absorb takes a fault of one sign that will not end for the new level.
-func (s *Season) absorb(t time.Time, r, z float64) {
+func (s *Season) absorb(at int64, r, z float64) {
 	if math.Abs(z) < faultZ/2 || z*s.faultSign < 0 {
-		s.fault, s.faultSign = time.Time{}, 0
+		s.fault, s.faultSign = never, 0
 		return
 	}
-	if s.fault.IsZero() {
-		s.fault, s.faultSign, s.faultLevel = t, z, moments{}
+	if s.fault == never {
+		s.fault, s.faultSign, s.faultLevel, s.faults = at, z, 0, 0
 	}
-	s.faultLevel.add(r, residualAlpha)
-	if t.Sub(s.fault) >= absorbAfter {
-		s.slow, s.fast = s.faultLevel.mean, s.faultLevel.mean
-		s.fault, s.faultSign = time.Time{}, 0
+	s.faults++
+	s.faultLevel += warm(s.faults, residualAlpha) * (r - s.faultLevel)
+	if at-s.fault >= int64(absorbAfter) {
+		s.slow, s.fast = s.faultLevel, s.faultLevel
+		s.fault, s.faultSign = never, 0
 	}
 }
 
@@ -288,17 +321,17 @@ func (s *Season) commit() {
 	}
 	t := s.tables[v.kind]
 	if t == nil {
-		t = newSlotTable(s.clock.schedule.slots.slots)
+		t = newSlotTable(s.clock.schedule.slots.slots[v.kind])
 		s.tables[v.kind] = t
 	}
-	old := t.get(v.slot)
-	alpha := max(1/(old.visits+1), decay(slotMemory)) * v.weight / v.points
+	old := t.get(int(v.slot))
+	alpha := max(1/(float64(old.visits)+1), slotDecay) * v.weight / float64(v.points)
 	if old.visits == 0 {
 		alpha = 1
 		old = slotStats{}
 	}
 	toward := func(from, sum float64) float64 { return from + alpha*(sum/v.weight-from) }
-	t.set(v.slot, slotStats{
+	t.set(int(v.slot), slotStats{
 		mean:    toward(old.mean, v.mean),
 		varSlow: toward(old.varSlow, v.slow), varFast: toward(old.varFast, v.fast),
 		visits: old.visits + 1,

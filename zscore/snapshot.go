@@ -25,7 +25,7 @@ type Snapshotter interface {
 var ErrSnapshot = errors.New("not a snapshot of this detector")
 
 // snapshotVersion is raised when any detector keeps something else.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // coder walks over the fields of a detector, and writes or reads each. One walk
 // for both directions cannot disagree with itself.
@@ -99,7 +99,7 @@ func (c *coder) u16(p *uint16) {
 }
 
 // number codes an integer of any type.
-func number[T ~int | ~int64 | ~uint8 | ~uint32](c *coder, p *T) {
+func number[T ~int | ~int16 | ~int64 | ~uint8 | ~uint32](c *coder, p *T) {
 	n := uint64(*p)
 	c.u64(&n)
 	*p = T(n)
@@ -138,11 +138,12 @@ func (c *coder) floats(p *[]float64) {
 	}
 }
 
-func (m *moments) code(c *coder) { c.float(&m.mean, &m.variance, &m.n) }
+func (m *moments) code(c *coder) { c.float(&m.mean, &m.variance) }
 
 func (r *record) code(c *coder) {
 	c.float(&r.best)
 	r.usual.code(c)
+	number(c, &r.n)
 }
 
 func (l *loudest) code(c *coder) {
@@ -157,7 +158,10 @@ func (l *loudest) code(c *coder) {
 	}
 }
 
-func (e *EWMA) code(c *coder) { e.base.code(c) }
+func (e *EWMA) code(c *coder) {
+	e.base.code(c)
+	number(c, &e.n)
+}
 
 func (r *Rolling) code(c *coder) {
 	c.floats(&r.ring)
@@ -177,46 +181,54 @@ func (m *MAD) code(c *coder) {
 	}
 }
 
+func (l *levels) code(c *coder) {
+	for i := range l.means {
+		l.means[i].code(c)
+	}
+	l.shift.code(c)
+	for i := range l.records {
+		l.records[i].code(c)
+	}
+	c.float(&l.lo, &l.hi, &l.sum)
+	for i := range l.recent {
+		c.float(&l.recent[i])
+	}
+	number(c, &l.n)
+	c.bytes(&l.next)
+	c.bad = c.bad || l.next >= shortPoints
+}
+
 func (e *Ensemble) code(c *coder) {
-	for i := range e.levels {
-		e.levels[i].code(c)
-	}
-	e.shift.code(c)
-	for i := range e.recent {
-		c.float(&e.recent[i])
-	}
+	e.levels.code(c)
 	for i := range e.slots {
-		e.slots[i].code(c)
+		c.float(&e.slots[i])
+		c.bytes(&e.seen[i])
 	}
 	e.resid.code(c)
-	for i := range e.records {
-		e.records[i].code(c)
-	}
-	c.float(&e.lo, &e.hi)
+	number(c, &e.known)
+	e.season.code(c)
 	number(c, &e.start)
-	number(c, &e.n)
 	e.quiet.code(c)
-	c.bad = c.bad || e.n < 0
 }
 
 func (s *Season) code(c *coder) {
 	for kind := range s.tables {
 		s.codeTable(c, kind)
 	}
-	c.float(&s.total, &s.unit, &s.slow, &s.fast, &s.plainLevel)
+	c.float(&s.total, &s.unit, &s.slow, &s.fast, &s.pool[0], &s.pool[1], &s.plain, &s.plainLevel)
 	number(c, &s.points)
-	s.pool[0].code(c)
-	s.pool[1].code(c)
-	s.plain.code(c)
+	number(c, &s.pooled)
+	number(c, &s.plained)
 	number(c, &s.visit.kind)
 	number(c, &s.visit.slot)
-	c.float(&s.visit.points, &s.visit.weight, &s.visit.mean, &s.visit.slow, &s.visit.fast)
-	c.time(&s.last)
-	c.time(&s.fault)
-	s.faultLevel.code(c)
-	c.float(&s.faultSign)
-	slots := s.clock.schedule.slots.slots
-	c.bad = c.bad || s.visit.kind >= dayKinds || s.visit.slot < -1 || s.visit.slot >= slots
+	number(c, &s.visit.points)
+	c.float(&s.visit.weight, &s.visit.mean, &s.visit.slow, &s.visit.fast)
+	number(c, &s.last)
+	number(c, &s.fault)
+	c.float(&s.faultLevel, &s.faultSign)
+	number(c, &s.faults)
+	c.bad = c.bad || s.visit.kind >= dayKinds || s.visit.slot < -1 ||
+		int(s.visit.slot) >= s.clock.schedule.slots.slots[s.visit.kind]
 }
 
 func (s *Season) codeTable(c *coder, kind int) {
@@ -224,13 +236,14 @@ func (s *Season) codeTable(c *coder, kind int) {
 	if t := s.tables[kind]; t != nil {
 		n = len(t.slots)
 	}
-	n = c.count(n, s.clock.schedule.slots.slots)
+	slots := s.clock.schedule.slots.slots[kind]
+	n = c.count(n, slots)
 	if n == 0 {
 		s.tables[kind] = nil
 		return
 	}
 	if c.reading {
-		if n != s.clock.schedule.slots.slots {
+		if n != slots {
 			c.bad = true // the calendar's edges are others now
 			return
 		}
@@ -238,19 +251,21 @@ func (s *Season) codeTable(c *coder, kind int) {
 	}
 	t := s.tables[kind]
 	c.float(&t.step)
+	number(c, &t.turn)
 	c.bad = c.bad || !(t.step > 0)
 	for i := range t.slots {
 		p := &t.slots[i]
 		mean := uint16(p.mean)
 		c.u16(&mean)
 		p.mean = int16(mean)
-		c.bytes(&p.slow, &p.fast, &p.visits)
+		c.bytes(&p.slow, &p.rest)
 	}
 }
 
 func (a *Auto) code(c *coder) {
 	a.season.code(c)
-	a.ensemble.code(c)
+	a.levels.code(c)
+	number(c, &a.start)
 	c.float(&a.news.expected, &a.news.sd)
 	number(c, &a.news.cause)
 	c.bytes(&a.news.calm)
