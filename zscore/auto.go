@@ -117,3 +117,9 @@ func verdict(v, mean, sd, z float64, cause Cause) Verdict {
 		Z: z, Score: squash(math.Abs(z)), State: Ready, Cause: cause,
 	}
 }
+
+// Absorb takes what goes on for normal, as [Season.Absorb] does.
+func (a *Auto) Absorb() {
+	a.season.Absorb()
+	a.news = news{}
+}

@@ -87,6 +87,9 @@ type Condition struct {
 	since  time.Time // of the first point of the pending stretch; zero if none
 	calm   time.Time // and of the quiet one
 	last   time.Time
+	// absorbed says that what it would fire for was declared normal, until it has
+	// been calm.
+	absorbed bool
 }
 
 // NewCondition returns a condition of this rule in the state of no alert.
@@ -95,6 +98,29 @@ func NewCondition(r Rule) (*Condition, error) {
 		return nil, err
 	}
 	return &Condition{rule: r}, nil
+}
+
+// ResumeCondition returns a condition in which a is running, as it was before a
+// restart. The time in between is neither silence nor calm.
+func ResumeCondition(r Rule, a Alert) (*Condition, error) {
+	c, err := NewCondition(r)
+	if err != nil {
+		return nil, err
+	}
+	c.alert, c.firing = a, true
+	return c, nil
+}
+
+// Skip has the time until the next point count as neither silence nor calm:
+// nobody was listening.
+func (c *Condition) Skip() { c.last = time.Time{} }
+
+// End ends the running alert, if there is one, without a verdict. With absorb, it
+// also stays silent about what goes on until the series has been calm for Quiet:
+// somebody has said that it is normal.
+func (c *Condition) End(absorb bool) {
+	c.firing, c.since, c.calm = false, time.Time{}, time.Time{}
+	c.absorbed = absorb
 }
 
 // Observe takes the verdict on the point at t, later than the one before. When
@@ -131,6 +157,10 @@ func (c *Condition) Alert() Alert { return c.alert }
 func (c *Condition) Firing() bool { return c.firing }
 
 func (c *Condition) whileCalm(t time.Time, gap time.Duration, v Verdict) Event {
+	if c.absorbed {
+		c.whileAbsorbed(t, gap, v)
+		return Nothing
+	}
 	direction, off := c.off(v, c.rule.Fire)
 	if !off {
 		c.since = time.Time{}
@@ -146,6 +176,20 @@ func (c *Condition) whileCalm(t time.Time, gap time.Duration, v Verdict) Event {
 	}
 	c.firing, c.since, c.calm = true, time.Time{}, time.Time{}
 	return Fired
+}
+
+// whileAbsorbed waits until the baseline has followed, or the series come back.
+func (c *Condition) whileAbsorbed(t time.Time, gap time.Duration, v Verdict) {
+	if _, off := c.off(v, c.rule.Resolve); off {
+		c.calm = time.Time{}
+		return
+	}
+	if c.calm.IsZero() {
+		c.calm = t
+	}
+	if t.Sub(c.calm)+gap >= c.rule.Quiet {
+		c.absorbed, c.calm = false, time.Time{}
+	}
 }
 
 func (c *Condition) whileFiring(t time.Time, gap time.Duration, v Verdict) Event {

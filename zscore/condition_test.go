@@ -123,3 +123,53 @@ func TestConditionMinimums(t *testing.T) {
 		}
 	}
 }
+
+// TestResumeAndEnd restarts while an alert runs, and ends one by hand.
+func TestResumeAndEnd(t *testing.T) {
+	rule := DefaultRule()
+	rule.AbsentAfter = time.Minute
+	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	c, err := ResumeCondition(rule, Alert{Start: at, Direction: Up})
+	if err != nil {
+		t.Fatal(err)
+	}
+	point := func(z float64) Event {
+		at = at.Add(15 * time.Second)
+		return c.Observe(at, Verdict{Value: 100 + z, Expected: 1, Z: z, State: Ready})
+	}
+	at = at.Add(time.Hour) // the daemon was down
+	events := map[Event]int{}
+	for range 19 {
+		events[point(0)]++
+	}
+	if events[Resolved]+events[Fired] > 0 || !c.Firing() {
+		t.Errorf("within five quiet minutes after a restart: %v", events)
+	}
+	for range 3 {
+		events[point(0)]++
+	}
+	if events[Resolved] != 1 || events[Fired] != 0 {
+		t.Errorf("after five quiet minutes: %v, want one resolve", events)
+	}
+	for range 3 {
+		point(9)
+	}
+	if !c.Firing() {
+		t.Fatal("a new spike does not fire")
+	}
+	c.End(true)
+	for range 100 {
+		if point(9) != Nothing {
+			t.Fatal("an absorbed level fires")
+		}
+	}
+	for range 30 {
+		point(0)
+	}
+	for range 3 {
+		point(9)
+	}
+	if !c.Firing() {
+		t.Error("after it was calm a new spike does not fire")
+	}
+}

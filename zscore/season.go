@@ -299,6 +299,13 @@ func (s *Season) absorb(at int64, r, z float64) {
 	s.faults++
 	s.faultLevel += warm(s.faults, residualAlpha) * (r - s.faultLevel)
 	if at-s.fault >= int64(absorbAfter) {
+		s.Absorb()
+	}
+}
+
+// Absorb takes the fault that goes on, if any, for the new level at once.
+func (s *Season) Absorb() {
+	if s.fault != never {
 		s.slow, s.fast = s.faultLevel, s.faultLevel
 		s.fault, s.faultSign = never, 0
 	}

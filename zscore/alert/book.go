@@ -425,3 +425,14 @@ func (b *Book) Absorb(now time.Time, id string) (Incident, error) {
 	b.commit()
 	return *i, nil
 }
+
+// Running answers the open incident about a series, if there is one.
+func (b *Book) Running(rule, series string) (Incident, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := b.incidents[b.open[key(rule, series)]]
+	if i == nil {
+		return Incident{}, false
+	}
+	return *i, true
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clewhq/clew/internal/cli"
+	"github.com/clewhq/clew/zscore/config"
+	"github.com/clewhq/clew/zscore/daemon"
+)
+
+const defaultConfig = "spikewatch.yaml"
+
+// configFlag adds the flag that names the configuration.
+func configFlag(c *cobra.Command) *string {
+	return c.Flags().StringP("config", "c", defaultConfig, "configuration `file`")
+}
+
+func runCommand(s cli.Streams) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Watch series, and tell Slack and others when it matters",
+		Long: `Runs until it is stopped: reads the inputs of the configuration, judges every
+series by its rule, and delivers alerts and their ends to the receivers.
+
+What must not be forgotten is in state.dir: a message is written there in one
+transaction with the alert that it is about, and stays until its receiver has
+it. A second daemon on the same state refuses to start.
+
+SIGHUP, or systemctl reload, has the configuration loaded anew; one with faults
+is refused, and the one in force stays. The page is at listen, 127.0.0.1:9300
+unless it is set, with /healthz, /readyz and /metrics beside it.`,
+		Example: `  spikewatch check-config -c spikewatch.yaml
+  spikewatch run -c spikewatch.yaml`,
+		Args: cli.NoArgs,
+	}
+	file := configFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		logger := cli.Logger(c)
+		// Here a hang-up is no end: whoever asks for that sends SIGTERM.
+		signal.Reset(syscall.SIGHUP)
+		hangUp := make(chan os.Signal, 1)
+		signal.Notify(hangUp, syscall.SIGHUP)
+		defer signal.Stop(hangUp)
+		reload := make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-hangUp:
+				case <-c.Context().Done():
+					return
+				}
+				select {
+				case reload <- struct{}{}:
+				case <-c.Context().Done():
+					return
+				}
+			}
+		}()
+		return daemon.Run(c.Context(), daemon.Options{
+			Load: func() (*config.Config, error) { return config.ReadFile(*file) },
+			Log:  logger, Out: flusher{s}, Reload: reload,
+			Ready: func(addr string) { logger.Info("watching", "page", "http://"+addr+"/") },
+		})
+	}
+	return c
+}
+
+// flusher hands each message on at once.
+type flusher struct{ s cli.Streams }
+
+func (f flusher) Write(b []byte) (int, error) {
+	n, err := f.s.Out.Write(b)
+	if err == nil {
+		err = f.s.Out.Flush()
+	}
+	return n, err
+}
+
+func checkConfigCommand(s cli.Streams) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "check-config",
+		Short: "Say what is wrong with a configuration, and where",
+		Long: `Reads the configuration as run would, with the files that it names, and lists
+every fault with its line. Nothing is connected to, and no secret is read.`,
+		Args: cli.NoArgs,
+	}
+	file := configFlag(c)
+	c.RunE = func(*cobra.Command, []string) error {
+		got, err := config.ReadFile(*file)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Out, "%s: ok: %d inputs, %d rules, %d routes, %d receivers\n",
+			*file, len(got.Inputs), len(got.Rules), len(got.Alerts.Routes), len(got.Receivers))
+		return nil
+	}
+	return c
+}
