@@ -127,7 +127,8 @@ func runDemo(ctx context.Context, s cli.Streams, out *cli.Output, o demo.Options
 		if err := s.Out.Flush(); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Err, "\nLook at the payments at %s and at the ledger's heap at %s — Ctrl-C ends the demo.\n", d.URL(), report.Heap)
+		fmt.Fprintf(s.Err, "\nFind a payment's line in the gateway's request log: %s\n", report.Grep)
+		fmt.Fprintf(s.Err, "Look at the payments at %s and at the ledger's heap at %s — Ctrl-C ends the demo.\n", d.URL(), report.Heap)
 		<-ctx.Done()
 	}
 	if failed := report.Failed(); failed != "" {
@@ -154,12 +155,14 @@ func serviceCommand(s cli.Streams) *cobra.Command {
 	next := c.Flags().String("next", "", "base `URL` of the service it calls")
 	redis := c.Flags().String("redis", "", "host:port of the shop's Redis")
 	propagation := c.Flags().String("propagation", "on", "on or off")
+	scratch := c.Flags().String("scratch", "", "`directory` to take away if nobody else can")
+	requests := c.Flags().String("requests", "", "`directory` of its request log")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		carry, err := shop.ParsePropagation(*propagation)
 		if err != nil {
 			return cli.Usagef("--propagation: %w", err)
 		}
-		cfg := shop.Config{Name: args[0], Run: *run, Next: *next, Redis: *redis, Propagation: carry}
+		cfg := shop.Config{Name: args[0], Run: *run, Next: *next, Redis: *redis, Propagation: carry, Requests: *requests, Scratch: *scratch}
 		return shop.Serve(c.Context(), cfg, s.In, s.Out, s.Err)
 	}
 	return c

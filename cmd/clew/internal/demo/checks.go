@@ -38,6 +38,7 @@ var checks = []check{
 	checkPage,
 	checkControl,
 	checkSameWork,
+	checkRequestLog,
 	checkLeak,
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/clewhq/clew/cmd/clew/internal/shop"
@@ -56,6 +57,7 @@ type Demo struct {
 	receiver *otlprecv.Receiver
 	page     *view.Server
 	heap     heapPage
+	scratch  string // directory for files, gone when the demo is
 }
 
 // Open starts the receiver, the store and the page. The caller closes the demo.
@@ -71,11 +73,14 @@ func Open(o Options) (*Demo, error) {
 	}
 	d.spans = &router{with: memory(), without: memory(), control: d.runs[1].id}
 	var err error
-	if d.receiver, err = otlprecv.Listen(d.spans, otlprecv.Options{FreePort: true}); err != nil {
+	if d.scratch, err = os.MkdirTemp("", "clew-demo-"); err != nil {
 		return nil, err
 	}
+	if d.receiver, err = otlprecv.Listen(d.spans, otlprecv.Options{FreePort: true}); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(d.scratch))
+	}
 	if d.page, err = view.Listen(o.Addr, o.FreePort, d.handler()); err != nil {
-		return nil, errors.Join(err, d.receiver.Close(context.Background()))
+		return nil, errors.Join(err, d.receiver.Close(context.Background()), os.RemoveAll(d.scratch))
 	}
 	return d, nil
 }
@@ -110,14 +115,15 @@ func (d *Demo) Close() error {
 	defer cancel()
 	err := errors.Join(d.page.Close(ctx), d.receiver.Close(ctx))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil // a browser held on to its connection
+		err = nil // a browser held on to its connection
 	}
-	return err
+	return errors.Join(err, os.RemoveAll(d.scratch))
 }
 
 // Run makes both runs and judges them. When ctx ends before, it answers with what was measured so far.
 func (d *Demo) Run(ctx context.Context) (*Report, error) {
 	fleet := newFleet(ctx, d.opts.Command, d.receiver.HTTPAddr(), d.receiver.GRPCAddr())
+	fleet.scratch = d.scratch
 	defer fleet.kill()
 	redis, err := fleet.startRedis(ctx)
 	if err != nil {
@@ -176,6 +182,9 @@ func (d *Demo) runShop(ctx context.Context, fleet *fleet, redis *service, r run,
 	}
 	o := &outcome{run: r, sent: sent, traces: tracesOf(spans, r.id), pids: branch.pids(), cards: l.cards(), heap: heap}
 	o.verdict = Judge(sent, o.traces, shop.Hops())
+	if o.logged, err = readLog(context.WithoutCancel(ctx), d.opts.Command[0], fleet.logOf(r), o.example()); err != nil {
+		return nil, err
+	}
 	o.booked, err = booked(context.WithoutCancel(ctx), redis.ready.Addr, fleet.password, r.name)
 	return o, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/clewhq/clew/cmd/clew/internal/shop"
@@ -16,6 +17,7 @@ type fleet struct {
 	command  []string // what runs a service: this program and its hidden verb
 	otlpHTTP string   // host:port of the receiver
 	otlpGRPC string
+	scratch  string // directory for files
 	password string // of the shop's Redis
 
 	services []*service
@@ -32,7 +34,7 @@ func newFleet(ctx context.Context, command []string, otlpHTTP, otlpGRPC string) 
 
 // start starts a service and watches it from then on.
 func (f *fleet) start(ctx context.Context, name string, env []string, args ...string) (*service, error) {
-	argv := append(append([]string{}, f.command...), name)
+	argv := append(append([]string{}, f.command...), name, "--scratch", f.scratch)
 	s, err := startService(ctx, name, append(argv, args...), append(f.environ(), env...))
 	if err != nil {
 		return nil, err
@@ -46,6 +48,9 @@ func (f *fleet) start(ctx context.Context, name string, env []string, args ...st
 	}()
 	return s, nil
 }
+
+// logOf is the directory of the gateway's request log of a run.
+func (f *fleet) logOf(r run) string { return filepath.Join(f.scratch, "requests-"+r.name) }
 
 // startRedis starts the shop's Redis.
 func (f *fleet) startRedis(ctx context.Context) (*service, error) {
@@ -64,8 +69,11 @@ func (f *fleet) startShop(ctx context.Context, r run, redis *service) (branch, e
 		if name == shop.Ledger {
 			env = append(env, withSampleRate(os.Environ()))
 		}
-		s, err := f.start(ctx, name, env,
-			"--run", r.name, "--propagation", r.propagation, "--next", next, "--redis", redis.ready.Addr)
+		args := []string{"--run", r.name, "--propagation", r.propagation, "--next", next, "--redis", redis.ready.Addr}
+		if name == shop.Gateway {
+			args = append(args, "--requests", f.logOf(r))
+		}
+		s, err := f.start(ctx, name, env, args...)
 		if err != nil {
 			return nil, err
 		}

@@ -34,6 +34,7 @@ type outcome struct {
 	verdict Verdict
 	pids    map[string]int // of the services, by name
 	booked  []string       // the ledger's entries in Redis: ids of payments
+	logged  logged         // the gateway's request log
 	cards   int            // that paid, in turn
 	heap    *ledgerHeap    // of the ledger
 }

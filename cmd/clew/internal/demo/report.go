@@ -22,6 +22,9 @@ type Report struct {
 	// Heap is where the page has heapdiff's report on the ledger.
 	Heap  string `json:"heap_report"`
 	Redis string `json:"redis"`
+	// Grep is the command that finds the line of a payment in the gateway's request log, which is there until
+	// the demo is closed.
+	Grep string `json:"-"`
 
 	with, without example
 	heap          *ledgerHeap
@@ -33,7 +36,7 @@ func (e *evidence) report(ctx context.Context) *Report {
 		Verdict: e.with.verdict, Interrupted: e.interrupted, Page: e.page, Heap: e.page + heapPath,
 		Redis: e.redis.Addr + ", " + e.redis.Note, heap: e.with.heap,
 	}
-	r.with = e.with.example()
+	r.with, r.Grep = e.with.example(), e.with.logged.command
 	if e.without != nil {
 		r.Control, r.without = e.without.verdict, e.without.example()
 	}

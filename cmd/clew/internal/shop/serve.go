@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/clewhq/clew/trace"
@@ -22,6 +23,10 @@ type Config struct {
 	Next        string      // base URL of the service it calls
 	Redis       string      // host:port of the shop's Redis, whose password is in RedisPassword
 	Propagation Propagation // with clew or without
+	Requests    string      // directory of the request log; empty for none
+	// Scratch is a directory of whoever starts the services. One that is abandoned takes it away, because
+	// nobody else will. Empty for none.
+	Scratch string
 }
 
 // Ready is the line of JSON that a service writes once it serves.
@@ -51,10 +56,15 @@ type service interface {
 }
 
 // Serve runs one service until in says [Stop] or ctx ends. It writes a [Ready] line to out.
-func Serve(ctx context.Context, cfg Config, in io.Reader, out *bufio.Writer, log io.Writer) error {
+func Serve(ctx context.Context, cfg Config, in io.Reader, out *bufio.Writer, log io.Writer) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go heed(in, cancel)
+	defer func() {
+		if cause := context.Cause(ctx); cfg.Scratch != "" && cause != nil && !errors.Is(cause, errStop) {
+			err = errors.Join(err, os.RemoveAll(cfg.Scratch))
+		}
+	}()
 	if cfg.Name == Redis {
 		return serveRedis(ctx, out, log)
 	}
@@ -96,9 +106,14 @@ func serveHTTP(ctx context.Context, cfg Config, out *bufio.Writer, log io.Writer
 	if err != nil {
 		return err
 	}
+	requests, err := openRequests(ctx, cfg.Requests)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, requests.close()) }()
 	mux := http.NewServeMux()
 	svc.routes(mux)
-	server := &http.Server{Handler: withProfiles(trace.Handler(mux)), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: withProfiles(trace.Handler(mux, requests.option())), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	if err := say(out, Ready{Addr: ln.Addr().String()}); err != nil {
