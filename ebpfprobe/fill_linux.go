@@ -37,14 +37,8 @@ func (e *engine) fill() (*report.Report, error) {
 		r.Servers = append(r.Servers, s)
 		r.Warnings = append(r.Warnings, doubts(p, counts[i])...)
 	}
-	if e.tiers.syscalls != nil {
-		n, err := e.tiers.syscalls.Lost()
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			r.Lost["system calls"] = n
-		}
+	if err := e.tiers.addLost(r); err != nil {
+		return nil, err
 	}
 	for _, n := range r.Lost {
 		r.LostEvents += n
@@ -58,6 +52,29 @@ func (e *engine) fill() (*report.Report, error) {
 		}
 	}
 	return r, nil
+}
+
+// addLost adds what the tiers beside lean have lost.
+func (t *tiers) addLost(r *report.Report) error {
+	lost := func(kind string, count func() (uint64, error)) error {
+		n, err := count()
+		if n > 0 {
+			if r.Lost == nil {
+				r.Lost = map[string]uint64{}
+			}
+			r.Lost[kind] = n
+		}
+		return err
+	}
+	if t.syscalls != nil {
+		if err := lost("system calls", t.syscalls.Lost); err != nil {
+			return err
+		}
+	}
+	if t.offcpu != nil {
+		return lost("times off the CPU", t.offcpu.Lost)
+	}
+	return nil
 }
 
 func (e *engine) serverOf(i int, p *place, c lean.Place) (report.Server, error) {
@@ -86,6 +103,15 @@ func (e *engine) serverOf(i int, p *place, c lean.Place) (report.Server, error) 
 	if e.tiers.syscalls != nil {
 		var err error
 		if s.Syscalls, err = e.tiers.syscalls.Table(i); err != nil {
+			return s, err
+		}
+	}
+	if e.tiers.offcpu != nil {
+		var err error
+		if s.OffCPU, err = e.tiers.offcpu.Threads(i); err != nil {
+			return s, err
+		}
+		if s.Forks, err = e.tiers.offcpu.Forks(i); err != nil {
 			return s, err
 		}
 	}

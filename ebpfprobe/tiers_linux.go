@@ -10,6 +10,7 @@ import (
 	"github.com/clewhq/clew/ebpfprobe/internal/golabels"
 	"github.com/clewhq/clew/ebpfprobe/internal/lean"
 	"github.com/clewhq/clew/ebpfprobe/internal/need"
+	"github.com/clewhq/clew/ebpfprobe/internal/offcpu"
 	"github.com/clewhq/clew/ebpfprobe/internal/syscalls"
 	"github.com/clewhq/clew/ebpfprobe/report"
 )
@@ -21,6 +22,7 @@ const holdFrom = time.Millisecond
 type tiers struct {
 	lean     *lean.Tier
 	syscalls *syscalls.Tracer
+	offcpu   *offcpu.Tracer
 	golabels *golabels.Tracer
 
 	states []report.Tier
@@ -32,6 +34,10 @@ var descriptions = map[string]report.Tier{
 		Costs: "about 1 µs a command on both ends of a loopback connection; 0.1 µs a system call on sockets of others",
 	},
 	"syscalls": {Name: "syscalls", Does: "each system call, and the parts of the service time"},
+	"offcpu": {
+		Name: "offcpu", Does: "waiting for a CPU, sleeping in the kernel, forks and the pages copied for them",
+		Costs: "about 0.2 µs at each switch and each waking of every thread of the host, and at each page fault",
+	},
 	"traceids": {
 		Name: "traceids", Does: "which trace of a Go client sent a slow command",
 		Costs: "about 1 µs a write to a server, on Go clients of this host",
@@ -99,6 +105,13 @@ func (t *tiers) openFurther(cfg Config) {
 			t.states[len(t.states)-1].Costs = fmt.Sprintf("%v more for each system call of every process of the host", t.syscalls.Price())
 		}
 	}
+	if cfg.OffCPU {
+		if t.offcpu, err = t.openOffCPU(); err != nil {
+			t.state("offcpu", report.TierMissing, need.Refused("watch threads", err))
+		} else {
+			t.offcpuState(report.TierOn)
+		}
+	}
 	if cfg.TraceIDs {
 		if t.golabels, err = golabels.Open(); err != nil {
 			t.state("traceids", report.TierMissing, need.Refused("read the labels of goroutines", err))
@@ -106,6 +119,24 @@ func (t *tiers) openFurther(cfg Config) {
 			t.state("traceids", report.TierOn, nil)
 		}
 	}
+}
+
+// openOffCPU has forks summed by one tier only.
+func (t *tiers) openOffCPU() (*offcpu.Tracer, error) {
+	cfg := offcpu.Config{SumForks: t.syscalls == nil}
+	if t.lean != nil {
+		cfg.Pids, cfg.Servers = t.lean.Maps()
+	}
+	return offcpu.Open(cfg)
+}
+
+// offcpuState says how the tier fares, of which a kernel may let measure a part.
+func (t *tiers) offcpuState(whole report.TierState) {
+	if err := t.offcpu.Degraded(); err != nil {
+		t.state("offcpu", report.TierDegraded, err)
+		return
+	}
+	t.state("offcpu", whole, nil)
 }
 
 // observe puts a server in a place of every tier.
@@ -136,6 +167,9 @@ func (t *tiers) close() error {
 	if t.syscalls != nil {
 		errs = append(errs, t.syscalls.Close())
 	}
+	if t.offcpu != nil {
+		errs = append(errs, t.offcpu.Close())
+	}
 	if t.golabels != nil {
 		errs = append(errs, t.golabels.Close())
 	}
@@ -145,7 +179,8 @@ func (t *tiers) close() error {
 	return errors.Join(errs...)
 }
 
-// checkTiers opens each tier by itself and closes it again.
+// checkTiers opens each tier by itself and closes it again. One that opens with an
+// error does a part of its work.
 func checkTiers(ctx context.Context) ([]report.Tier, error) {
 	var t tiers
 	try := func(name string, open func() (func() error, error)) {
@@ -153,14 +188,16 @@ func checkTiers(ctx context.Context) ([]report.Tier, error) {
 			return
 		}
 		undo, err := open()
-		if err == nil {
-			err = undo()
-		}
+		state := report.TierReady
 		if err != nil {
-			t.state(name, report.TierMissing, err)
-			return
+			state = report.TierDegraded
 		}
-		t.state(name, report.TierReady, nil)
+		if undo == nil {
+			state = report.TierMissing
+		} else if failed := undo(); failed != nil {
+			state, err = report.TierMissing, failed
+		}
+		t.state(name, state, err)
 	}
 	try("lean", func() (func() error, error) {
 		l, err := lean.Open(lean.Config{Slow: DefaultSlowThreshold, Hold: holdFrom, Without: withoutTracepoints})
@@ -175,6 +212,13 @@ func checkTiers(ctx context.Context) ([]report.Tier, error) {
 			return nil, need.Refused("time system calls", err)
 		}
 		return s.Close, nil
+	})
+	try("offcpu", func() (func() error, error) {
+		o, err := t.openOffCPU()
+		if err != nil {
+			return nil, need.Refused("watch threads", err)
+		}
+		return o.Close, o.Degraded()
 	})
 	try("traceids", func() (func() error, error) {
 		g, err := golabels.Open()

@@ -74,7 +74,13 @@ func (s *Server) append(p *Server) {
 		s.Slow = s.Slow[:maxSlow]
 	}
 	slices.SortFunc(s.Slow, func(a, b Slow) int { return cmp.Compare(a.ID, b.ID) })
-	s.Forks = append(s.Forks, p.Forks...)
+	for _, f := range p.Forks {
+		if i := slices.IndexFunc(s.Forks, f.is); i >= 0 {
+			s.Forks[i] = f
+		} else {
+			s.Forks = append(s.Forks, f)
+		}
+	}
 	s.Forks = s.Forks[max(0, len(s.Forks)-maxForks):]
 	if p.OffCPU != nil {
 		if s.OffCPU == nil {

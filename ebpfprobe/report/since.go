@@ -64,7 +64,7 @@ func (s *Server) since(old *Server) Server {
 	d.Blame = differences(s.Blame, old.Blame, blameKey, blameSince, func(b *Blame) bool { return b.Times > 0 || b.Waited > 0 })
 	d.Batches.Sizes = s.Batches.Sizes.Since(&old.Batches.Sizes)
 	d.Slow = newerThan(s.Slow, old.Slow)
-	d.Forks = laterThan(s.Forks, old.Forks)
+	d.Forks = forksSince(s.Forks, old.Forks)
 	if s.OffCPU != nil {
 		before := old.OffCPU
 		if before == nil {
@@ -167,21 +167,21 @@ func newerThan(now, before []Slow) []Slow {
 	return out
 }
 
-func laterThan(now, before []Fork) []Fork {
-	var last time.Time
-	for i := range before {
-		if before[i].At.After(last) {
-			last = before[i].At
-		}
-	}
+// forksSince returns the forks that are new since before, and those whose child
+// went on: as a whole, for their parts can't be told from the difference.
+func forksSince(now, before []Fork) []Fork {
 	var out []Fork
-	for i := range now {
-		if now[i].At.After(last) {
-			out = append(out, now[i])
+	for _, f := range now {
+		i := slices.IndexFunc(before, f.is)
+		if i < 0 || before[i].ChildLifeNS != f.ChildLifeNS || before[i].CopyFaults != f.CopyFaults || before[i].StallNS != f.StallNS {
+			out = append(out, f)
 		}
 	}
 	return out
 }
+
+// is reports whether o is an earlier or later state of the same fork.
+func (f Fork) is(o Fork) bool { return f.ChildPID == o.ChildPID && f.At.Equal(o.At) }
 
 // less subtracts counters; one that went back has begun anew.
 func less(now, before uint64) uint64 {

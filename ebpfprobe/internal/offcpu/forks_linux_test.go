@@ -59,8 +59,8 @@ func TestForks(t *testing.T) {
 // child's memory.
 func TestCopies(t *testing.T) {
 	tr := open(t, Config{})
-	if len(tr.Missing()) != 0 {
-		t.Skip(tr.Missing())
+	if err := tr.Degraded(); err != nil {
+		t.Skip(err)
 	}
 	r := startRedis(t, "--enable-debug-command", "yes", "--activedefrag", "no", "--rdb-key-save-delay", "10000000", "--disable-thp", "yes")
 	const keys = 8000

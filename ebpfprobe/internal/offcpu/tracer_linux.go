@@ -8,14 +8,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
+	"github.com/clewhq/clew/ebpfprobe/internal/need"
 	"github.com/clewhq/clew/ebpfprobe/internal/sysname"
 	"github.com/clewhq/clew/ebpfprobe/report"
 )
@@ -36,16 +37,19 @@ type Tracer struct {
 	coll    *ebpf.Collection
 	links   []link.Link
 	missing []string
+	boot    time.Time // when CLOCK_MONOTONIC, which the programs read, was 0
 
 	once   sync.Once
 	closed error
 }
 
-// optional are tracepoints that a kernel may lack, and what is lost with them.
+const doing = "watch threads"
+
+// optional are tracepoints that a kernel may lack, and what they are for.
 var optional = map[string]string{
-	"percpu_alloc_percpu": "how long forks take (tracepoint percpu_alloc_percpu)",
-	"page_fault_user":     "pages copied after forks (tracepoint page_fault_user)",
-	"page_fault_kernel":   "pages copied after forks, in system calls (tracepoint page_fault_kernel)",
+	"percpu_alloc_percpu": "tracepoint percpu_alloc_percpu, for the time of forks",
+	"page_fault_user":     "tracepoint page_fault_user, for the pages copied after forks",
+	"page_fault_kernel":   "tracepoint page_fault_kernel, for those copied in system calls",
 }
 
 // Open attaches to the kernel; it takes CAP_BPF and CAP_PERFMON. The caller must
@@ -55,10 +59,12 @@ func Open(cfg Config) (*Tracer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := new(Tracer)
-	if err := t.leaveOut(spec); err != nil {
-		return nil, fmt.Errorf("look for tracepoints: %w", err)
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return nil, fmt.Errorf("read CLOCK_MONOTONIC: %w", err)
 	}
+	t := &Tracer{boot: time.Now().Add(-time.Duration(ts.Nano()))}
+	t.leaveOut(spec)
 	if cfg.SumForks {
 		if err := spec.Variables[bpfVarSumForks].Set(uint32(1)); err != nil {
 			return nil, fmt.Errorf("prepare the programs that watch threads: %w", err)
@@ -82,31 +88,26 @@ func Open(cfg Config) (*Tracer, error) {
 }
 
 // leaveOut takes the programs out of spec whose tracepoint the kernel lacks.
-func (t *Tracer) leaveOut(spec *ebpf.CollectionSpec) error {
-	kernel, err := btf.LoadKernelSpec()
-	if err != nil {
-		return err
-	}
+func (t *Tracer) leaveOut(spec *ebpf.CollectionSpec) {
 	for name, p := range spec.Programs {
-		lost, ok := optional[p.AttachTo]
-		if !ok {
+		what, ok := optional[p.AttachTo]
+		if !ok || need.Tracepoint(doing, p.AttachTo, "") == nil {
 			continue
 		}
-		var tracepoint *btf.Typedef
-		switch err := kernel.TypeByName("btf_trace_"+p.AttachTo, &tracepoint); {
-		case errors.Is(err, btf.ErrNotFound):
-			delete(spec.Programs, name)
-			t.missing = append(t.missing, lost)
-		case err != nil:
-			return err
-		}
+		delete(spec.Programs, name)
+		t.missing = append(t.missing, what)
 	}
 	slices.Sort(t.missing)
-	return nil
 }
 
-// Missing says what this kernel does not let the Tracer measure; usually nothing.
-func (t *Tracer) Missing() []string { return t.missing }
+// Degraded says what this kernel does not let the Tracer measure, as a [need.Error];
+// usually it is nil.
+func (t *Tracer) Degraded() error {
+	if len(t.missing) == 0 {
+		return nil
+	}
+	return &need.Error{Doing: doing, What: strings.Join(t.missing, ", "), Mend: "the rest is measured"}
+}
 
 // Watch begins to observe a process and puts it in the given place, from 0 to 63.
 // pid is as the initial pid namespace numbers it. It is for a Tracer that has its own
@@ -156,10 +157,6 @@ func (t *Tracer) Threads(place int) (*report.OffCPU, error) {
 // Forks returns the latest forks of the process in a place, oldest first. The life
 // of a child that has not ended is 0.
 func (t *Tracer) Forks(place int) ([]report.Fork, error) {
-	boot, err := monotonicZero()
-	if err != nil {
-		return nil, err
-	}
 	var forks []report.Fork
 	var pid uint32
 	var f bpfFork
@@ -169,7 +166,7 @@ func (t *Tracer) Forks(place int) ([]report.Fork, error) {
 			continue
 		}
 		r := report.Fork{
-			At: boot.Add(time.Duration(f.Began)), ChildPID: int(pid),
+			At: t.boot.Add(time.Duration(f.Began)), ChildPID: int(pid),
 			StallNS: f.Stall, CopyFaults: f.Copies,
 		}
 		if f.Ended > f.Began {
@@ -182,15 +179,6 @@ func (t *Tracer) Forks(place int) ([]report.Fork, error) {
 	}
 	slices.SortFunc(forks, func(a, b report.Fork) int { return a.At.Compare(b.At) })
 	return forks, nil
-}
-
-// monotonicZero returns when CLOCK_MONOTONIC, which the programs read, was 0.
-func monotonicZero() (time.Time, error) {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return time.Time{}, fmt.Errorf("read the clock: %w", err)
-	}
-	return time.Now().Add(-time.Duration(ts.Nano())), nil
 }
 
 // Lost returns how many times and forks found no room in the kernel's tables.
