@@ -4,6 +4,7 @@ go 1.26
 
 require (
 	github.com/clewhq/clew v0.0.0
+	github.com/grafana/otel-profiling-go v0.7.0
 	github.com/timandy/routine v1.1.6
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.71.0
 	go.opentelemetry.io/otel v1.46.0

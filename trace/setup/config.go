@@ -21,6 +21,7 @@ type config struct {
 	traces, metrics []string // exporters
 	sampler         sdktrace.Sampler
 	tail            *tail.Config // nil: not wanted
+	processors      []sdktrace.SpanProcessor
 	spanProtocol    otlpProtocol
 	metricProtocol  otlpProtocol
 }

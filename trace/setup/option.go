@@ -2,9 +2,11 @@ package setup
 
 import (
 	"context"
+	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/clewhq/clew/trace/tail"
 )
@@ -24,6 +26,18 @@ func WithTail(cfg tail.Config) Option {
 	return option(func(c *config) error {
 		c.tail = &cfg
 		return cfg.Check()
+	})
+}
+
+// WithSpanProcessor lets p see every span before it is exported, such as that of package trace/profile.
+// It may change spans at their start. It is shut down with the rest.
+func WithSpanProcessor(p sdktrace.SpanProcessor) Option {
+	return option(func(c *config) error {
+		if p == nil {
+			return errors.New("WithSpanProcessor: the processor is nil")
+		}
+		c.processors = append(c.processors, p)
+		return nil
 	})
 }
 

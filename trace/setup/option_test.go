@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 
 	"github.com/clewhq/clew/trace"
 	"github.com/clewhq/clew/trace/tail"
@@ -23,7 +27,7 @@ func TestTail(t *testing.T) {
 	setenv(t, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+receive(t, &first).HTTPAddr(), "OTEL_SERVICE_NAME", "shop",
 		"OTEL_TRACES_SAMPLER", "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG", "0", "OTEL_METRICS_EXPORTER", "console")
 	out := stdout(t)
-	shutdown, err := Init(bg, WithTail(tail.Config{PerRoute: 1}), nil)
+	shutdown, err := Init(bg, WithTail(tail.Config{PerRoute: 1}), WithSpanProcessor(marker{}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +47,9 @@ func TestTail(t *testing.T) {
 	var names []string
 	for _, s := range first.spans {
 		names = append(names, s.Name)
+		if !slices.ContainsFunc(s.Attributes, func(kv *commonpb.KeyValue) bool { return kv.Key == "marked" }) {
+			t.Errorf("the processor has not seen %s", s.Name)
+		}
 	}
 	slices.Sort(names)
 	if diff := cmp.Diff([]string{"GET", "inner /failed"}, names); diff != "" {
@@ -59,8 +66,8 @@ func TestTail(t *testing.T) {
 func TestBadTail(t *testing.T) {
 	setenv(t, "OTEL_TRACES_SAMPLER", "x")
 	before := otel.GetTracerProvider()
-	_, err := Init(bg, WithTail(tail.Config{Slow: -1}))
-	if err == nil || !strings.Contains(err.Error(), "Slow") || !strings.Contains(err.Error(), "OTEL_TRACES_SAMPLER") {
+	_, err := Init(bg, WithTail(tail.Config{Slow: -1}), WithSpanProcessor(nil))
+	if err == nil || !strings.Contains(err.Error(), "Slow") || !strings.Contains(err.Error(), "processor is nil") || !strings.Contains(err.Error(), "OTEL_TRACES_SAMPLER") {
 		t.Errorf("error %v, want both mistakes", err)
 	}
 	if otel.GetTracerProvider() != before {
@@ -90,3 +97,13 @@ func stdout(t *testing.T) func() string {
 		return string(b)
 	}
 }
+
+// marker marks every span.
+type marker struct{}
+
+func (marker) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) {
+	s.SetAttributes(attribute.Bool("marked", true))
+}
+func (marker) OnEnd(sdktrace.ReadOnlySpan)      {}
+func (marker) ForceFlush(context.Context) error { return nil }
+func (marker) Shutdown(context.Context) error   { return nil }

@@ -84,6 +84,9 @@ func build(ctx context.Context, c config) (p providers, err error) {
 		if c.pinpoint {
 			opts = append(opts, sdktrace.WithIDGenerator(pinpoint.IDGenerator(nil)))
 		}
+		for _, sp := range c.processors {
+			opts = append(opts, sdktrace.WithSpanProcessor(sp))
+		}
 		for _, name := range c.traces {
 			exporter, err := c.spanExporter(ctx, name)
 			if err != nil {
