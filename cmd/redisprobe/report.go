@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +32,7 @@ Without -d it observes until SIGINT, and reports then.`,
 	}
 	t := targetFlags(c.Flags())
 	limit := cli.Duration(c.Flags(), "observe for this `time` (default: until SIGINT)")
-	every := cli.Every(c.Flags(), time.Second, "`time` of an interval of the heat map")
+	every := cli.Every(c.Flags(), 0, "`time` of an interval of the heat map (default: a hundredth of -d, from 100ms to 1s)")
 	r := renderFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := t.config()
@@ -38,13 +40,22 @@ Without -d it observes until SIGINT, and reports then.`,
 			return err
 		}
 		cfg.Log = cli.Logger(c)
-		total, err := observe(c.Context(), b, cfg, *every, *limit)
+		total, err := observe(c.Context(), b, cfg, cmp.Or(*every, hundredth(*limit)), *limit)
 		if err != nil {
 			return err
 		}
 		return r.write(s, total)
 	}
 	return c
+}
+
+// hundredth is the interval in which a heat map of that time has a hundred
+// columns, within reason; 0 is a time without end.
+func hundredth(limit time.Duration) time.Duration {
+	if limit == 0 {
+		return time.Second
+	}
+	return min(max(limit/100, 100*time.Millisecond), time.Second)
 }
 
 // observe runs a probe for the time of limit and returns all it has seen.
@@ -76,6 +87,11 @@ func start(ctx context.Context, b backend, cfg ebpfprobe.Config, limit time.Dura
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
+	for _, t := range tiers {
+		if *t.on(&cfg) && !measuring(first, t.name) {
+			cfg.Log.Warn("not measured: redisprobe check tells what is missing", "tier", t.name)
+		}
+	}
 	for i := range first.Servers {
 		cfg.Log.Info("observing", "server", first.Servers[i].Title())
 	}
@@ -86,6 +102,13 @@ func start(ctx context.Context, b backend, cfg ebpfprobe.Config, limit time.Dura
 		cfg.Log.Info("until SIGINT (Ctrl-C)")
 	}
 	return p, nil
+}
+
+// measuring says whether the tier is on, at least in part.
+func measuring(r *report.Report, tier string) bool {
+	return slices.ContainsFunc(r.Tiers, func(t report.Tier) bool {
+		return t.Name == tier && (t.State == report.TierOn || t.State == report.TierDegraded)
+	})
 }
 
 // errNobody is the end of an observation that saw no server.
