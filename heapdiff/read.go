@@ -85,14 +85,15 @@ var formats = []format{
 
 // Read reads the snapshot at source: a file, "-" for standard input, or an
 // http(s) URL; plain, gzip or zstd. The format is recognised by content. The
-// source "pid:N" takes a snapshot of the running process, see [Snap].
+// source "pid:N" takes a snapshot of the running process: see [Snap] for a JVM,
+// and [GoEndpoint] for a Go program.
 func Read(ctx context.Context, source string, o Options) (*Snapshot, error) {
 	if n, ok := strings.CutPrefix(source, "pid:"); ok {
 		pid, err := strconv.Atoi(n)
 		if err != nil || pid < 1 {
 			return nil, fmt.Errorf("read %s: want pid: and the number of a process", source)
 		}
-		return Snap(ctx, pid, SnapOptions{Options: o})
+		return readProcess(ctx, pid, o)
 	}
 	in, err := input.Open(ctx, source, input.Options{TempDir: o.TempDir, Stdin: o.Stdin})
 	if err != nil {
@@ -117,6 +118,23 @@ func Read(ctx context.Context, source string, o Options) (*Snapshot, error) {
 		return s, nil
 	}
 	return nil, fmt.Errorf("read %s: %w: it begins with %q; %s", in.Name, ErrFormat, in.Head(16), known)
+}
+
+// readProcess takes one snapshot of a running process.
+func readProcess(ctx context.Context, pid int, o Options) (*Snapshot, error) {
+	url, err := GoEndpoint(ctx, pid)
+	if errors.Is(err, ErrNotGo) {
+		return Snap(ctx, pid, SnapOptions{Options: o})
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := SnapGo(ctx, url, SnapGoOptions{Profiles: 1})
+	if err != nil {
+		return nil, err
+	}
+	all[0].Source = fmt.Sprintf("pid:%d", pid)
+	return all[0], nil
 }
 
 const known = "known are hprof dumps, class histograms of jmap and jcmd, heap profiles of Go, jemalloc and tcmalloc, and .hds summaries"

@@ -202,13 +202,16 @@ func jcmd(ctx context.Context, vm *attach.VM, command string) (string, error) {
 }
 
 // heapDump makes the JVM write its heap, garbage too, which takes no collection.
+// Since JDK 22 the program runs again while the parts of the dump are put together,
+// and so a busy collector often comes before the second map; with -parallel=1 too.
 func heapDump(ctx context.Context, vm *attach.VM, name string) error {
 	answer, err := jcmd(ctx, vm, "GC.heap_dump -all "+name)
 	if err != nil {
 		return err
 	}
 	if !strings.Contains(answer, "Heap dump file created") {
-		return fmt.Errorf("the JVM could not write its heap to %s: %s (--dump-dir chooses another place)", name, strings.TrimSpace(answer))
+		lines := strings.Split(strings.TrimSpace(answer), "\n") // the first repeats the name
+		return fmt.Errorf("the JVM could not write its heap to %s: %s (--dump-dir chooses another place)", name, lines[len(lines)-1])
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ format is recognised by content:
   histogram      the text of jmap -histo and jcmd GC.class_histogram
   heap profile   of Go (pprof or text, godeltaprof), jemalloc and tcmalloc
   .hds           summaries that heapdiff itself has written
-  pid:N          a running JVM, of which a snapshot is taken
+  pid:N          a running JVM or Go process, of which a snapshot is taken
 
 The exit status is 1 when a gate set with --fail-on is met.`,
 		Example: `  heapdiff monday.hprof tuesday.hprof wednesday.hprof

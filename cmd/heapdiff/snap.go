@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -30,7 +31,8 @@ between, the dump is taken again, and in the end refused.
 The result is a summary (NAME.hds, the default), or the dump itself (NAME.hprof)
 with its map beside it (NAME.map.txt), where the other verbs find it.
 
-A Go process is named by the URL of its net/http/pprof. It is watched for a while:
+A Go process is named by the URL of its net/http/pprof, or by its PID if it serves
+that on a port of its own. It is watched for a while:
 each of --profiles heap profiles is taken after another garbage collection, at
 least --every apart, and written as NAME-1.hds, NAME-2.hds and so on. The process
 is neither stopped nor made to collect. Leaked goroutines are told where the
@@ -62,7 +64,14 @@ runtime knows them.`,
 		if isTarget(args[0]) {
 			return snapGo(c.Context(), s, args[0], output, heapdiff.SnapGoOptions{Profiles: *profiles, Every: *every})
 		}
-		pid, _ := strconv.Atoi(args[0]) // onePIDOrURL has seen it
+		pid, _ := strconv.Atoi(strings.TrimPrefix(args[0], "pid:")) // onePIDOrURL has seen it
+		url, err := heapdiff.GoEndpoint(c.Context(), pid)
+		if err == nil {
+			return snapGo(c.Context(), s, url, output, heapdiff.SnapGoOptions{Profiles: *profiles, Every: *every})
+		}
+		if !errors.Is(err, heapdiff.ErrNotGo) {
+			return err
+		}
 		if output == "" {
 			output = fmt.Sprintf("heap-%d.hds", pid)
 		}
@@ -78,7 +87,7 @@ func onePIDOrURL(_ *cobra.Command, args []string) error {
 	if isTarget(args[0]) {
 		return nil
 	}
-	if n, err := strconv.Atoi(args[0]); err != nil || n < 1 {
+	if n, err := strconv.Atoi(strings.TrimPrefix(args[0], "pid:")); err != nil || n < 1 {
 		return cli.Usagef("%s is not the PID of a process", args[0])
 	}
 	return nil

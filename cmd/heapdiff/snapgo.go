@@ -12,7 +12,9 @@ import (
 )
 
 // isTarget reports whether what is to be snapped is named by a URL or HOST:PORT.
-func isTarget(arg string) bool { return strings.Contains(arg, ":") }
+func isTarget(arg string) bool {
+	return strings.Contains(arg, ":") && !strings.HasPrefix(arg, "pid:")
+}
 
 // snapGo watches a Go process and writes each profile as soon as it is there, so
 // that a signal or a process that ends loses none.

@@ -104,7 +104,8 @@ func exchange(conn io.ReadWriter, command string) (*bufio.Reader, error) {
 	r := bufio.NewReader(conn)
 	line, err := readLine(r)
 	if err != nil {
-		return nil, fmt.Errorf("read the answer to %s: %w", command, err)
+		verb, _, _ := strings.Cut(command, " ")
+		return nil, fmt.Errorf("the JVM broke off in the midst of %s; it has probably ended: %w", verb, err)
 	}
 	code, err := strconv.Atoi(line)
 	if err != nil {

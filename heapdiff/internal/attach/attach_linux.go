@@ -90,7 +90,7 @@ func (p *process) wake(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-limit.C:
-			return fmt.Errorf("%w within %v: it may run with -XX:+DisableAttachMechanism, hang, or be out of memory", ErrNoListener, wakeLimit)
+			return fmt.Errorf("%w within %v: it may run with -XX:+DisableAttachMechanism, hang, or be out of memory (for which -XX:+HeapDumpOnOutOfMemoryError writes a dump)", ErrNoListener, wakeLimit)
 		case <-tick.C:
 		}
 		if syscall.Kill(p.pid, 0) == syscall.ESRCH {
