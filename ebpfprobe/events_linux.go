@@ -49,8 +49,11 @@ func (e *engine) event(ev lean.Event) {
 		return
 	}
 	threshold := uint64(e.cfg.SlowThreshold)
-	if ev.Arrived != 0 && ev.Read-ev.Arrived >= threshold {
-		w := blame.Wait{Arrived: ev.Arrived, Read: ev.Read}
+	w := blame.Wait{From: ev.Arrived, To: ev.Read}
+	if ev.Arrived == 0 || ev.Read-ev.Arrived < threshold {
+		w = blame.Wait{From: ev.Read, To: ev.End, Served: true}
+	}
+	if w.To-w.From >= threshold && !(w.Served && ev.Blocking) {
 		for _, part := range ev.Parts {
 			w.Names = append(w.Names, blame.Count(part))
 		}

@@ -23,10 +23,12 @@ type Hold struct {
 	SpanID   string
 }
 
-// Wait is a batch of requests that lay in a socket from Arrived to Read.
+// Wait is a batch of requests that waited: in the socket, from its arrival to its
+// read; or, Served, for its reply to be written, from its read on.
 type Wait struct {
-	Arrived, Read uint64
-	Names         []Count
+	From, To uint64
+	Served   bool
+	Names    []Count
 }
 
 // Count is how many of a batch's requests bear a name.
@@ -72,7 +74,7 @@ func (l *Ledger) Wait(w Wait) { l.waits = append(l.waits, w) }
 func (l *Ledger) Settle(until uint64, wall func(uint64) time.Time) {
 	slices.SortStableFunc(l.holds, func(a, b *hold) int { return cmp.Compare(a.From, b.From) })
 	l.waits = slices.DeleteFunc(l.waits, func(w Wait) bool {
-		if w.Read > until {
+		if w.To > until {
 			return false
 		}
 		l.charge(w, wall)
@@ -80,7 +82,7 @@ func (l *Ledger) Settle(until uint64, wall func(uint64) time.Time) {
 	})
 	oldest := until
 	for _, w := range l.waits {
-		oldest = min(oldest, w.Arrived)
+		oldest = min(oldest, w.From)
 	}
 	l.holds = slices.DeleteFunc(l.holds, func(h *hold) bool { return h.To+keep < oldest })
 }
@@ -89,13 +91,15 @@ func (l *Ledger) Settle(until uint64, wall func(uint64) time.Time) {
 var nobody = Hold{Cause: report.CauseUnknown, By: string(report.CauseUnknown)}
 
 // charge charges a wait to the hold that overlaps it most, if the holds together
-// explain at least half of it.
+// explain at least half of it. A batch that was read in time but served slowly has
+// held the loop itself, or else has only its reply late: that went out when the loop
+// was done with others. Its own hold begins with its own read.
 func (l *Ledger) charge(w Wait, wall func(uint64) time.Time) {
 	var most *hold
 	var longest, covered uint64
 	for _, h := range l.holds {
-		from, to := max(h.From, w.Arrived), min(h.To, w.Read)
-		if from >= to {
+		from, to := max(h.From, w.From), min(h.To, w.To)
+		if from >= to || w.Served && h.From == w.From {
 			continue
 		}
 		covered += to - from
@@ -103,7 +107,10 @@ func (l *Ledger) charge(w Wait, wall func(uint64) time.Time) {
 			most, longest = h, to-from
 		}
 	}
-	if most == nil || 2*covered < w.Read-w.Arrived {
+	if most == nil || 2*covered < w.To-w.From {
+		if w.Served {
+			return
+		}
 		most = &hold{Hold: nobody, charged: true}
 	}
 	b := l.blame(most.Hold)
@@ -114,7 +121,7 @@ func (l *Ledger) charge(w Wait, wall func(uint64) time.Time) {
 		b.HeldNS += held
 		b.HeldMaxNS = max(b.HeldMaxNS, held)
 	}
-	until := w.Read
+	until := w.To
 	if most.To != 0 {
 		until = min(until, most.To)
 	}
@@ -145,7 +152,7 @@ func (l *Ledger) blame(h Hold) *report.Blame {
 }
 
 func addVictims(b *report.Blame, w Wait) {
-	waited := w.Read - w.Arrived
+	waited := w.To - w.From
 	for _, c := range w.Names {
 		b.Waited += c.N
 		b.WaitNS += c.N * waited
