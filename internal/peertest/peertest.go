@@ -25,6 +25,7 @@ type peer struct {
 }
 
 var peers = map[string]peer{
+	"cc":       {[]string{"cc"}, "apt-get install gcc libc6-dev"},
 	"redis":    {[]string{"redis-server"}, "apt-get install redis-server"},
 	"chromium": {[]string{"chromium", "chromium-browser", "google-chrome"}, "apt-get install chromium"},
 	"java":     {[]string{"java"}, "apt-get install openjdk-17-jdk-headless"},

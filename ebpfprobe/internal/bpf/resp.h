@@ -331,9 +331,30 @@ INLINE void resp_restore(struct resp_walk *w)
 	r->carried = 0;
 }
 
+/* How many bytes of a read of length are to be copied next, from *at on; 0 at its
+ * end. What lies within a long string is passed over, but never all of it: the
+ * reader has to see the end. */
+INLINE u64 resp_plan(struct resp *r, u64 length, u64 *at)
+{
+	u64 n = length - *at;
+
+	if (*at >= length)
+		return 0;
+	if (r->skip > n) {
+		r->skip -= n;
+		return 0;
+	}
+	if (r->skip > 2) {
+		n -= r->skip - 2;
+		*at += r->skip - 2;
+		r->skip = 2;
+	}
+	return n < RESP_CHUNK ? n : RESP_CHUNK;
+}
+
 /* Whether a reader that is adrift may go on with this read of length bytes, whose
- * beginning lies at RESP_CARRY: it looks like the beginning of a request. A short
- * line of text counts as one only if the read ends with it. */
+ * beginning lies at RESP_CARRY: it looks like the beginning of an array. Text might
+ * be an inline command, or the end of anybody's value. */
 INLINE int resp_resync(struct resp_walk *w, u64 length)
 {
 	struct resp *r = w->r;
@@ -343,16 +364,12 @@ INLINE int resp_resync(struct resp_walk *w, u64 length)
 	w->buf->pos = RESP_CARRY;
 	if (c == '*' && d >= '1' && d <= '9') {
 		r->resyncs++;
-	} else if ((c == 0x16 || c == 0x17) && d == 3) {
-		r->state = RESP_TLS;
-		return 0;
-	} else {
-		c |= 32;
-		if (c < 'a' || c > 'z' || length > 256 || resp_byte(w, RESP_CARRY + length - 1) != '\n')
-			return 0;
+		r->state = RESP_REQUEST;
+		return 1;
 	}
-	r->state = RESP_REQUEST;
-	return 1;
+	if ((c == 0x16 || c == 0x17) && d == 3)
+		r->state = RESP_TLS;
+	return 0;
 }
 
 #endif

@@ -168,24 +168,15 @@ static long walk_step(u32 step, struct walk *k)
 }
 
 /* One chunk of the read: copied at once, which is cheaper than many small copies,
- * and walked over. What lies within a long string is not even copied. */
+ * and walked over. */
 static long read_chunk(u32 step, struct walk *k)
 {
 	struct resp *p = &k->c->resp;
 	struct reading *r = k->r;
-	u64 n = r->length - r->at;
+	u64 n = resp_plan(p, r->length, &r->at);
 
-	if (r->at >= r->length)
+	if (!n)
 		return 1;
-	if (p->skip > n) {
-		p->skip -= n;
-		return 1;
-	}
-	if (p->skip > 2) { /* never all of it: the reader has to see the end */
-		n -= p->skip - 2;
-		r->at += p->skip - 2;
-		p->skip = 2;
-	}
 	asm volatile("" : "+r"(n)); /* keep the compiler from proving what the verifier can't */
 	if (n > RESP_CHUNK)
 		n = RESP_CHUNK;

@@ -205,25 +205,22 @@ func (r *Reader) inlineName(b []byte) int {
 }
 
 // resync says whether an Adrift reader may go on with this read: it looks like the
-// beginning of a request. A short line of text counts as one only if the read ends
-// with it.
+// beginning of an array. Text might be an inline command, or the end of anybody's
+// value.
 func (r *Reader) resync(p []byte) bool {
 	r.carry = nil
-	second := byte(0)
-	if len(p) > 1 {
-		second = p[1]
+	if len(p) < 2 {
+		return false
 	}
-	switch c := p[0]; {
-	case c == '*' && second >= '1' && second <= '9':
+	switch {
+	case p[0] == '*' && '1' <= p[1] && p[1] <= '9':
 		r.Resyncs++
-	case (c == 0x16 || c == 0x17) && second == 3:
+		r.State = AtRequest
+		return true
+	case (p[0] == 0x16 || p[0] == 0x17) && p[1] == 3:
 		r.State = TLS
-		return false
-	case c|32 < 'a' || c|32 > 'z' || len(p) > 256 || p[len(p)-1] != '\n':
-		return false
 	}
-	r.State = AtRequest
-	return true
+	return false
 }
 
 // header reads the header line at the beginning of b: its number and its length. A
