@@ -112,6 +112,12 @@ func (h *Heap) resolve(c *Info, shapes map[uint64]shape) {
 		}
 		c.Kind = max(c.Kind, referenceKind(k.Name))
 	}
+	if h.Layout.Plain {
+		if !strings.HasSuffix(c.Name, "[]") {
+			c.Size = int64(h.Layout.Header) + int64(off)
+		}
+		return
+	}
 	s := shape{end: int64(h.Layout.Header)}
 	for _, k := range slices.Backward(chain) {
 

@@ -11,6 +11,15 @@ type Layout struct {
 	Reference int // bytes of a reference: 4 when compressed, else 8
 	Header    int // bytes before the first field: 8, 12 or 16
 	ArrayBase int // bytes before the first element of an array of bytes
+	// Plain leaves out what a dump does not tell: objects have a header of two ids,
+	// the fields as they lie in the dump and no padding. Readers that do not know
+	// the JVM count so; Header and ArrayBase do not matter then.
+	Plain bool
+}
+
+// PlainLayout is that of a dump with ids of the given size.
+func PlainLayout(idSize int) Layout {
+	return Layout{Reference: idSize, Header: 2 * idSize, Plain: true}
 }
 
 // NewLayout returns the layout with the given sizes of a reference and a header.
@@ -19,13 +28,16 @@ func NewLayout(reference, header int) Layout {
 	if header == 16 {
 		base = 24
 	}
-	return Layout{reference, header, base}
+	return Layout{Reference: reference, Header: header, ArrayBase: base}
 }
 
 func align(n int64, to int) int64 { return (n + int64(to) - 1) &^ (int64(to) - 1) }
 
 // Array is the size of an array of n elements of the given width in bytes.
 func (l Layout) Array(n int64, width int) int64 {
+	if l.Plain {
+		return int64(l.Header) + 8 + n*int64(width)
+	}
 	base := int64(l.ArrayBase)
 	if width == 8 {
 		base = align(base, 8)
@@ -190,24 +202,21 @@ type sampler struct {
 	seen     int
 	top      uint64
 
-	bases map[int]int // array base to neighbours that fit it
-	refs  map[int]int
+	bases [25]int // by array base: neighbours that fit it
+	refs  [9]int  // by width of a reference: the same
 }
 
 func (s *sampler) next(id uint64, t Type, n int64) {
-	if s.bases == nil {
-		s.bases, s.refs = map[int]int{}, map[int]int{}
-	}
 	d := int64(id - s.last)
 	switch {
 	case s.lastType == Byte:
-		for _, base := range []int{12, 16, 20, 24} {
+		for base := 12; base <= 24; base += 4 {
 			if d == align(int64(base)+s.lastN, 8) {
 				s.bases[base]++
 			}
 		}
 	case s.lastType == Object && s.lastN > 4: // of fewer, the size may fit both
-		for _, ref := range []int{4, 8} {
+		for ref := 4; ref <= 8; ref += 4 {
 			lo, hi := align(12+s.lastN*int64(ref), 8), align(24+s.lastN*int64(ref), 8)
 			if d >= lo && d <= hi {
 				s.refs[ref]++
@@ -240,11 +249,11 @@ func (s *sampler) decide() Layout {
 	}
 	switch base {
 	case 12:
-		return Layout{ref, 8, 12}
+		return Layout{Reference: ref, Header: 8, ArrayBase: 12}
 	case 20, 24:
-		return Layout{ref, 16, base}
+		return Layout{Reference: ref, Header: 16, ArrayBase: base}
 	case 16:
-		return Layout{ref, 12, 16}
+		return Layout{Reference: ref, Header: 12, ArrayBase: 16}
 	}
 	return NewLayout(ref, s.defaultHeader(ref))
 }

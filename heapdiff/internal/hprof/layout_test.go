@@ -1,6 +1,7 @@
 package hprof
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/clewhq/clew/internal/hproftest"
@@ -77,10 +78,10 @@ func TestInfer(t *testing.T) {
 		base, ref int64
 		want      Layout
 	}{
-		{"compressed", 16, 4, Layout{4, 12, 16}},
-		{"uncompressed", 16, 8, Layout{8, 12, 16}},
-		{"compact", 12, 4, Layout{4, 8, 12}},
-		{"JDK 8 without compression", 24, 8, Layout{8, 16, 24}},
+		{"compressed", 16, 4, Layout{Reference: 4, Header: 12, ArrayBase: 16}},
+		{"uncompressed", 16, 8, Layout{Reference: 8, Header: 12, ArrayBase: 16}},
+		{"compact", 12, 4, Layout{Reference: 4, Header: 8, ArrayBase: 12}},
+		{"JDK 8 without compression", 24, 8, Layout{Reference: 8, Header: 16, ArrayBase: 24}},
 	} {
 		f, err := Open(dump(tt.base, tt.ref, 0x7f0000000000))
 		if err != nil {
@@ -89,5 +90,30 @@ func TestInfer(t *testing.T) {
 		if got, _ := f.Infer(); got != tt.want {
 			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
 		}
+	}
+}
+
+func TestPlainLayout(t *testing.T) {
+	f, err := Open(hproftest.Leak("1.0.2", 8, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := NewHeap(f, walk(t, f).classes, PlainLayout(8))
+	for _, c := range h.Classes() {
+		want := int64(16)
+		for k := c; k != nil; k = h.Class(k.Super) {
+			for _, field := range k.Fields {
+				want += f.width(field.Type)
+			}
+		}
+		if strings.HasSuffix(c.Name, "[]") {
+			want = 0
+		}
+		if c.Size != want {
+			t.Errorf("%s has %d bytes, want %d", c.Name, c.Size, want)
+		}
+	}
+	if got := h.PrimitiveSize(Char, 3); got != 16+8+6 {
+		t.Errorf("char[3] has %d bytes", got)
 	}
 }

@@ -31,6 +31,9 @@ type Options struct {
 	// class of that name, or to the object whose id it is in hexadecimal (0x…).
 	PathsTo  string
 	MaxPaths int
+
+	// Largest asks for that many of the objects that retain most.
+	Largest int
 }
 
 // Result is all that is known about a heap.
@@ -46,6 +49,7 @@ type Result struct {
 	Loaders  []Loader
 	Findings []Finding
 	Paths    []Path
+	Largest  []Object
 
 	// Strays are ids outside the map, Above are ids in a region but above its top.
 	Strays, Above int64
@@ -60,6 +64,13 @@ type Class struct {
 	Instances, Bytes int64
 	Retained         int64
 	Old, Young       Population
+}
+
+// Object is one live object.
+type Object struct {
+	ID       uint64
+	Class    string
+	Retained int64
 }
 
 // Population counts what lies in one generation.
@@ -149,6 +160,10 @@ func (a *analysis) run(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, v := range a.largest(a.Largest, func(uint32) bool { return true }) {
+		i := a.tree.Order[v]
+		a.out.Largest = append(a.out.Largest, Object{a.ids.ID(i), a.name(i), int64(a.ret[v])})
+	}
 	if err := a.countClasses(); err != nil {
 		return err
 	}
@@ -158,6 +173,9 @@ func (a *analysis) run(ctx context.Context) error {
 }
 
 func merge(want, found hprof.Layout) hprof.Layout {
+	if want.Plain {
+		return want
+	}
 	if want.Header != 0 && want.Header != found.Header {
 		found = hprof.NewLayout(found.Reference, want.Header)
 	}

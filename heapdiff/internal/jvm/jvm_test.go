@@ -229,3 +229,33 @@ func TestRetainedOfDumps(t *testing.T) {
 		})
 	}
 }
+
+// TestLargest asks for the largest objects, counted as they lie in the dump.
+func TestLargest(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 50 {
+		data := randomDump(r)
+		f, err := hprof.Open(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layout := hprof.PlainLayout(f.IDSize)
+		got, err := Analyze(context.Background(), data, Options{Layout: layout, Largest: 5, Workers: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := readNaive(t, data, layout)
+		all := n.reached(0)
+		for i, o := range got.Largest {
+			if want := all - n.reached(o.ID); o.Retained != want {
+				t.Errorf("%s %#x retains %d, want %d", o.Class, o.ID, o.Retained, want)
+			}
+			if i > 0 && o.Retained > got.Largest[i-1].Retained {
+				t.Errorf("number %d retains more than the one before", i)
+			}
+		}
+		if want := min(5, got.LiveObjects); int64(len(got.Largest)) < 1 || int64(len(got.Largest)) > want {
+			t.Errorf("got %d objects of %d", len(got.Largest), got.LiveObjects)
+		}
+	}
+}

@@ -69,17 +69,26 @@ func (a *analysis) pathTargets() []uint32 {
 	for i, s := range a.shapes.list {
 		match[i] = a.classOf(s.class) == a.PathsTo
 	}
-	var out []uint32 // never longer than pathObjects, however many match
+	return a.largest(pathObjects, func(i uint32) bool { return match[a.shape[i]] })
+}
+
+// largest are the numbers of the n objects that retain most, of those whose
+// index matches.
+func (a *analysis) largest(n int, matches func(index uint32) bool) []uint32 {
+	if n == 0 {
+		return nil
+	}
+	out := make([]uint32, 0, n)
 	meter := a.space.Meter()
 	larger := func(x, y uint32) int { return cmp.Or(cmp.Compare(a.ret[y], a.ret[x]), cmp.Compare(x, y)) }
 	for k, i := range a.tree.Order {
 		meter.Touch(1)
 		v := uint32(k)
-		if k == 0 || !match[a.shape[i]] || len(out) == pathObjects && larger(v, out[pathObjects-1]) > 0 {
+		if k == 0 || !matches(i) || len(out) == n && larger(v, out[n-1]) > 0 {
 			continue
 		}
 		at, _ := slices.BinarySearchFunc(out, v, larger)
-		out = slices.Insert(out[:min(len(out), pathObjects-1)], at, v)
+		out = slices.Insert(out[:min(len(out), n-1)], at, v)
 	}
 	return out
 }

@@ -100,7 +100,7 @@ func (p *plans) target(id uint64) uint32 {
 
 func (p *plans) array(class uint64, size int64) uint32 {
 	words := size / 8
-	if class < 16 && words < 512 {
+	if class < 16 && words < 512 && size%8 == 0 { // a plain layout has other sizes too
 		s := &p.small[class][words]
 		if *s == 0 {
 			*s = p.a.shapes.of(shape{class, size}) + 1
