@@ -161,6 +161,9 @@ func TestRedis(t *testing.T) {
 	counts := map[string]uint64{}
 	for _, c := range r.Servers[0].Commands {
 		counts[c.Name] = c.Count
+		if got := c.Phases.Service.Count; got != c.Count {
+			t.Errorf("%s: %d requests, of which %d were served", c.Name, c.Count, got)
+		}
 	}
 	if counts["GET"] != gets || counts["EVAL"] != scripts {
 		t.Errorf("counts %v, want %d GETs and %d EVALs", counts, gets, scripts)

@@ -62,7 +62,7 @@ func (n *Names) Blame(blame []Blame) map[BlamedLabel]Blame {
 	out := map[BlamedLabel]Blame{}
 	for i := range blame {
 		b := &blame[i]
-		label := BlamedLabel{Cause: b.Cause}
+		label := BlamedLabel{Cause: b.Cause, By: string(b.Cause)}
 		if b.Cause == CauseCommand {
 			label.By = n.Label(b.By)
 		}

@@ -23,7 +23,7 @@ var htmlFiles embed.FS
 var page = sync.OnceValue(func() *pageParts {
 	p := &pageParts{}
 	p.template = template.Must(template.New("page.gohtml").Funcs(template.FuncMap{
-		"duration": durationText, "count": countText, "printable": printable, "quantile": quantileText, "rate": rateText,
+		"duration": durationText, "waited": func(s Slow) string { return s.waited() }, "count": countText, "printable": printable, "quantile": quantileText, "rate": rateText,
 		"clock": func(t time.Time) string { return t.UTC().Format("15:04:05.000") }, "errno": errnoText, "lost": lostText,
 	}).ParseFS(htmlFiles, "html/page.gohtml"))
 	style, script := htmlFile("page.css"), htmlFile("page.js")

@@ -122,7 +122,7 @@ type Slow struct {
 	Client    string    `json:"client"`
 	Name      string    `json:"name"` // of the first command
 	Size      int       `json:"size"` // requests in the batch
-	WaitNS    uint64    `json:"wait_ns"`
+	WaitNS    uint64    `json:"wait_ns"` // 0 if its arrival was not seen
 	ServiceNS uint64    `json:"service_ns"`
 	// Text is the beginning of the request with its arguments, if the user has asked
 	// for them, else empty.

@@ -137,6 +137,29 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// TestAnsweredLater checks that the service of a request that was read in one part
+// and answered in the next is in the next.
+func TestAnsweredLater(t *testing.T) {
+	read := reporttest.At(0)
+	read.Servers[0].Commands = []report.Command{{Name: "EVAL", Count: 1}}
+	read.Servers[0].Clients = []report.Client{{Address: "10.0.0.7", Command: read.Servers[0].Commands[0]}}
+	read.Servers[0].Prefixes = []report.Prefix{{Prefix: "a:", Command: read.Servers[0].Commands[0]}}
+	answered := reporttest.At(0)
+	answered.Servers[0].Commands = []report.Command{{Name: "EVAL", Count: 1}}
+	answered.Servers[0].Commands[0].Phases.Service.Record(2e8, 1)
+	answered.Servers[0].Clients = []report.Client{{Address: "10.0.0.7", Command: answered.Servers[0].Commands[0]}}
+	answered.Servers[0].Prefixes = []report.Prefix{{Prefix: "a:", Command: answered.Servers[0].Commands[0]}}
+	var r report.Report
+	r.Append(read.Since(nil))
+	r.Append(answered.Since(read))
+	s := &r.Servers[0]
+	for _, c := range []report.Command{s.Commands[0], s.Clients[0].Command, s.Prefixes[0].Command} {
+		if c.Count != 1 || c.Phases.Service.Count != 1 {
+			t.Errorf("%+v, want one request and its service", c)
+		}
+	}
+}
+
 // TestLongSeries checks that a series stays short, its intervals equally long,
 // and that none of its requests goes missing.
 func TestLongSeries(t *testing.T) {

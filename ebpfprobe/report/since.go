@@ -51,14 +51,14 @@ func (s *Server) since(old *Server) Server {
 	d.Series = nil
 	d.Conns = max(0, s.Conns-old.Conns)
 	d.Resyncs = less(s.Resyncs, old.Resyncs)
-	d.Commands = differences(s.Commands, old.Commands, commandName, commandSince, func(c *Command) bool { return c.Count > 0 })
+	d.Commands = differences(s.Commands, old.Commands, commandName, commandSince, (*Command).any)
 	d.Clients = differences(s.Clients, old.Clients, func(c *Client) string { return c.Address },
 		func(c, o *Client) Client {
 			return Client{c.Address, max(0, c.Conns-o.Conns), commandSince(&c.Command, &o.Command)}
-		}, func(c *Client) bool { return c.Count > 0 || c.Conns > 0 })
+		}, func(c *Client) bool { return c.any() || c.Conns > 0 })
 	d.Prefixes = differences(s.Prefixes, old.Prefixes, func(p *Prefix) string { return p.Prefix },
 		func(p, o *Prefix) Prefix { return Prefix{p.Prefix, commandSince(&p.Command, &o.Command)} },
-		func(p *Prefix) bool { return p.Count > 0 })
+		func(p *Prefix) bool { return p.any() })
 	d.Syscalls = differences(s.Syscalls, old.Syscalls, func(c *Syscall) string { return c.Name },
 		syscallSince, func(c *Syscall) bool { return c.Calls > 0 })
 	d.Blame = differences(s.Blame, old.Blame, blameKey, blameSince, func(b *Blame) bool { return b.Times > 0 || b.Waited > 0 })
@@ -98,6 +98,12 @@ func differences[T any, K comparable](now, before []T, key func(*T) K, since fun
 		}
 	}
 	return out
+}
+
+// any says whether there is anything in c. A request is counted when it is read,
+// and its service when it is answered, which may be in another part.
+func (c *Command) any() bool {
+	return c.Count > 0 || c.Errors > 0 || c.Phases.Wait.Count > 0 || c.Phases.Service.Count > 0
 }
 
 func commandName(c *Command) string { return c.Name }

@@ -55,12 +55,20 @@ func (p *printer) slow(s *Server, zone zoned) {
 	shown := p.o.top(len(rows))
 	for i := range rows[:shown] {
 		b := &rows[i]
-		t.add(b.At.In(zone).Format("15:04:05.000"), durationText(b.WaitNS), durationText(b.ServiceNS), countText(uint64(b.Size)),
+		t.add(b.At.In(zone).Format("15:04:05.000"), b.waited(), durationText(b.ServiceNS), countText(uint64(b.Size)),
 			printable(b.Client), cut(b.request(), 32))
 	}
 	p.printf("\n")
 	p.table(t)
 	p.more(shown, len(rows), "slow batches")
+}
+
+// waited is the wait, unless nobody saw the batch arrive.
+func (s *Slow) waited() string {
+	if s.WaitNS == 0 {
+		return "-"
+	}
+	return durationText(s.WaitNS)
 }
 
 // request is the beginning of what was sent.

@@ -67,7 +67,10 @@ func (p *Producer) metrics(r *report.Report, at span) []metricdata.Metrics {
 			failures.DataPoints = append(failures.DataPoints, point(int64(c.Errors), with(name), at))
 		}
 		for label, b := range p.names.Blame(s.Blame) {
-			set := with(causeKey.String(string(label.Cause)), semconv.DBOperationName(label.By))
+			set := with(causeKey.String(string(label.Cause)))
+			if label.Cause == report.CauseCommand {
+				set = with(causeKey.String(string(label.Cause)), semconv.DBOperationName(label.By))
+			}
 			waited.DataPoints = append(waited.DataPoints, point(int64(b.Waited), set, at))
 			waiting.DataPoints = append(waiting.DataPoints, point(float64(b.WaitNS)/1e9, set, at))
 		}
