@@ -64,7 +64,7 @@ func TestSeasonJudgesHolidaysByWeekends(t *testing.T) {
 	if v := run(s, office(16, 1))[15*288+144]; v.State != Ready || math.Abs(v.Z) > 4 {
 		t.Errorf("a holiday like a weekend: %+v", v)
 	}
-	if s.tables[Holiday].get(144 * coarse / holidays).visits > 1 {
+	if s.tables[Holiday].get(144*coarse/holidays).visits > 1 {
 		t.Error("one holiday is more than one visit")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 )
 
 // Snapshotter is a detector whose knowledge can be kept. All detectors of this
@@ -103,20 +102,6 @@ func number[T ~int | ~int16 | ~int64 | ~uint8 | ~uint32](c *coder, p *T) {
 	n := uint64(*p)
 	c.u64(&n)
 	*p = T(n)
-}
-
-func (c *coder) time(p *time.Time) {
-	known, nanos := uint8(0), int64(0)
-	if !p.IsZero() {
-		known, nanos = 1, p.UnixNano()
-	}
-	c.bytes(&known)
-	number(c, &nanos)
-	if c.reading {
-		if *p = (time.Time{}); known != 0 {
-			*p = time.Unix(0, nanos).UTC()
-		}
-	}
 }
 
 // count codes a length, of at most limit elements; the answer is what to make.
