@@ -2,214 +2,202 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"slices"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/clewhq/clew/internal/cli"
 	"github.com/clewhq/clew/zscore"
-	"github.com/clewhq/clew/zscore/source"
+	"github.com/clewhq/clew/zscore/chart"
 )
 
 // backtest is what the user asked for.
 type backtest struct {
-	csv, zone, calendar, detector, from string
-
-	kind zscore.Kind
+	history
 	rule zscore.Rule
+	hold *time.Duration
+	from string
+	plot string
 }
 
 func backtestCommand(s cli.Streams) *cobra.Command {
-	b := backtest{rule: zscore.DefaultRule()}
+	b := new(backtest)
 	c := &cobra.Command{
-		Use:   "backtest --csv FILE",
+		Use:   "backtest --csv FILE | --prometheus URL --query PROMQL",
 		Short: "Show what a rule would have paged in the past",
-		Long: `Replays a series as the detector would have met it, point by point and nothing
+		Long: `Replays series as the detector would have met them, point by point and nothing
 looked up ahead, and lists the alerts that the rule would have raised.
 
-The file has the columns timestamp, RFC 3339 or "2006-01-02 15:04:05" for UTC,
-and value. The kind says what a value is: rate, latency and errors are judged by
-ratio, gauge by difference, and a counter is turned into its rate; of latency
-and errors only a rise counts. The calendar, a YAML file, has any of
+` + historyHelp + ` A series that is silent for more than
+three of its intervals is absent.
 
-  zone: Asia/Seoul
-  open: "09:00"
-  close: "15:30"
-  days: [mon, tue, wed, thu, fri]
-  holidays: [2026-01-01]
-
-The detector auto judges by the time of day where that explains the series, and
-otherwise by what is usual for it. For the time of day it wants three days of a
-kind before it judges that kind: give it some weeks before --from. A series that
-is silent for more than three of its intervals is absent.`,
+--plot draws the values, the band in which they were expected and the alerts: one
+series as .svg or .png, any number, of those that alert first, as .html.`,
 		Example: `  spikewatch backtest --csv rps.csv --calendar krx.yaml --kind rate --from 2026-10-01T00:00:00+09:00
-  spikewatch backtest --csv p99.csv --kind latency --detector zscore --format json`,
+  spikewatch backtest --csv p99.csv --kind latency --detector zscore --format json
+  spikewatch backtest --prometheus http://prom:9090 --query 'sum by (route) (rate(http_requests_total[1m]))' --kind rate --plot month.html`,
 		Args: cli.NoArgs,
 	}
 	fs := c.Flags()
-	fs.StringVar(&b.csv, "csv", "", "the series, a `file`; - is standard input")
-	fs.StringVar(&b.zone, "zone", "", "IANA time `zone` of days and hours (default: the calendar's, else UTC)")
-	fs.StringVar(&b.calendar, "calendar", "", "YAML `file` with opening hours and holidays")
-	kind := fs.String("kind", "gauge", "what a value is: rate, latency, errors, gauge or counter")
-	fs.StringVar(&b.detector, "detector", "auto", "auto, season, ensemble, zscore, ewma or mad; the last three over an hour")
+	b.flags(fs)
+	b.ruleFlags(fs)
 	fs.StringVar(&b.from, "from", "", "points before this `time` only teach")
-	fs.Float64Var(&b.rule.Fire, "fire", b.rule.Fire, "z at which an alert begins")
-	fs.Float64Var(&b.rule.Resolve, "resolve", b.rule.Resolve, "z below which it ends")
-	fs.Float64Var(&b.rule.MinRelative, "min-relative", b.rule.MinRelative, "least deviation, as a share of what was expected")
-	fs.Float64Var(&b.rule.MinAbsolute, "min-absolute", 0, "least deviation, in the units of the series")
-	hold := cli.DurationVar(fs, "for", "", b.rule.For, "how long z must stay there")
+	fs.StringVar(&b.plot, "plot", "", "draw into this `file`, .svg, .png or .html")
 	output := cli.OutputFlags(c, cli.Text, cli.JSON)
-	if err := c.MarkFlagRequired("csv"); err != nil {
-		panic(err) // the flag was added above
-	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		var err error
-		if b.kind, err = zscore.ParseKind(*kind); err != nil {
-			return fmt.Errorf("--%w", err)
-		}
-		b.rule.For, b.rule.Down = *hold, b.kind.Rule().Down
-		result, zone, err := b.run(c.Context(), s)
+		results, zone, err := b.run(c.Context(), s)
 		if err != nil {
+			return err
+		}
+		if err := b.draw(results, zone); err != nil {
 			return err
 		}
 		return output.Write(s, func(w io.Writer, f cli.Format) error {
 			if f.Name == cli.JSON.Name {
-				return cli.WriteJSON(w, 1, newReport(result, zone))
+				return cli.WriteJSON(w, 1, newReport(results, zone))
 			}
-			return writeText(w, result, zone)
+			return writeText(w, results, zone)
 		})
 	}
 	return c
 }
 
-func (b *backtest) run(ctx context.Context, s cli.Streams) (zscore.Backtest, *time.Location, error) {
-	none := zscore.Backtest{}
-	calendar, err := b.readCalendar()
-	if err != nil {
-		return none, nil, err
-	}
-	from, err := b.start(calendar.Zone)
-	if err != nil {
-		return none, nil, err
-	}
-	points, err := b.readPoints(ctx, s.In)
-	if err != nil {
-		return none, nil, err
-	}
-	interval := usualInterval(points)
-	detector, err := b.newDetector(calendar, interval)
-	if err != nil {
-		return none, nil, err
-	}
-	b.rule.AbsentAfter = 3 * interval
-	replay, err := zscore.NewReplay(detector, b.rule, from)
-	if err != nil {
-		return none, nil, err
-	}
-	for _, p := range points {
-		replay.Observe(p.Time, p.Value)
-	}
-	result := replay.Result()
-	if result.From.IsZero() {
-		return none, nil, fmt.Errorf("%s: no point from %s on; the last is of %s", b.csv, b.from, points[len(points)-1].TimeText)
-	}
-	if result.Judged == 0 {
-		return none, nil, fmt.Errorf("%s: nothing was judged: the detector %s was still learning at the last point; give it more history", b.csv, b.detector)
-	}
-	return result, calendar.Zone, nil
+func (b *backtest) ruleFlags(fs *pflag.FlagSet) {
+	b.rule = zscore.DefaultRule()
+	fs.Float64Var(&b.rule.Fire, "fire", b.rule.Fire, "z at which an alert begins")
+	fs.Float64Var(&b.rule.Resolve, "resolve", b.rule.Resolve, "z below which it ends")
+	fs.Float64Var(&b.rule.MinRelative, "min-relative", b.rule.MinRelative, "least deviation, as a share of what was expected")
+	fs.Float64Var(&b.rule.MinAbsolute, "min-absolute", 0, "least deviation, in the units of the series")
+	b.hold = cli.DurationVar(fs, "for", "", b.rule.For, "how long z must stay there")
 }
 
-func (b *backtest) readCalendar() (zscore.Calendar, error) {
-	c := zscore.Calendar{Zone: time.UTC}
-	if b.calendar != "" {
-		f, err := os.Open(b.calendar)
+// result is what a rule would have made of one series.
+type result struct {
+	series *series
+	name   string
+	zscore.Backtest
+	points []chart.Point // for a picture, of what counts
+}
+
+func (b *backtest) run(ctx context.Context, s cli.Streams) ([]*result, *time.Location, error) {
+	if err := b.checkPlot(); err != nil {
+		return nil, nil, err
+	}
+	all, calendar, err := b.load(ctx, s.In)
+	if err != nil {
+		return nil, nil, err
+	}
+	from, err := parseTime("from", b.from, calendar.Zone)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.rule.For, b.rule.Down = *b.hold, b.kind.Rule().Down
+	var results []*result
+	judged := 0
+	for _, one := range all {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		r, err := b.replay(one, calendar, b.rule, from)
 		if err != nil {
-			return c, err
+			return nil, nil, err
 		}
-		defer f.Close()
-		if c, err = source.Calendar(f); err != nil {
-			return c, fmt.Errorf("%s: %w", b.calendar, err)
+		if r.From.IsZero() {
+			continue // all of it only teaches
 		}
+		results = append(results, r)
+		judged += r.Judged
 	}
-	if b.zone != "" {
-		zone, err := source.Zone(b.zone)
-		if err != nil {
-			return c, fmt.Errorf("--zone: %w", err)
-		}
-		c.Zone = zone
+	last := all[0].points[len(all[0].points)-1]
+	switch {
+	case len(results) == 0:
+		return nil, nil, fmt.Errorf("%s: no point from %s on; the last is of %s", all[0].name(&b.history), b.from, last.TimeText)
+	case judged == 0:
+		return nil, nil, fmt.Errorf("%s: nothing was judged: the detector %s was still learning at the last point; give it more history", all[0].name(&b.history), b.detector)
 	}
-	return c, nil
+	return results, calendar.Zone, nil
 }
 
-// start is the zero time when every point counts.
-func (b *backtest) start(zone *time.Location) (time.Time, error) {
-	if b.from == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, b.from, zone); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("--from %s: want a time such as 2026-10-01 or 2026-10-01T00:00:00+09:00", b.from)
-}
-
-// readPoints reads the series, a counter's as its rate. Time must go forward.
-func (b *backtest) readPoints(ctx context.Context, in io.Reader) ([]source.Point, error) {
-	name := b.csv
-	if name == "-" {
-		name = "standard input"
-	} else {
-		f, err := os.Open(b.csv)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	var points []source.Point
-	var rate source.Rate
-	for p, err := range source.CSV(in) {
-		if err := errors.Join(err, ctx.Err()); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if n := len(points); n > 0 && !p.Time.After(points[n-1].Time) {
-			return nil, fmt.Errorf("%s: point %d, of %s, is not later than the one before it: sort the file by time, one series in it", name, n+1, p.TimeText)
-		}
-		if b.kind == zscore.KindCounter {
-			p.Value = rate.Next(p.Time, p.Value)
-		}
-		points = append(points, p)
-	}
-	if len(points) < 2 {
-		return nil, fmt.Errorf("%s: %d points: a series has at least two", name, len(points))
-	}
-	return points, nil
-}
-
-// usualInterval is the median time between two points.
-func usualInterval(points []source.Point) time.Duration {
-	gaps := make([]time.Duration, 0, len(points)-1)
-	for i := range points[1:] {
-		gaps = append(gaps, points[i+1].Time.Sub(points[i].Time))
-	}
-	slices.Sort(gaps)
-	return gaps[len(gaps)/2]
-}
-
-func (b *backtest) newDetector(calendar zscore.Calendar, interval time.Duration) (zscore.Detector, error) {
-	schedule, err := zscore.NewSchedule(calendar)
+// replay shows one series to a new detector.
+func (b *backtest) replay(one *series, calendar zscore.Calendar, rule zscore.Rule, from time.Time) (*result, error) {
+	detector, err := b.newDetector(calendar, one.interval)
 	if err != nil {
 		return nil, err
 	}
-	d, err := zscore.NewDetector(b.detector, schedule, b.kind, interval)
-	if err != nil {
-		return nil, fmt.Errorf("--%w", err)
+	r := &result{series: one, name: one.name(&b.history)}
+	if b.plot != "" {
+		detector = &drawing{Detector: detector, from: from, points: &r.points}
 	}
-	return d, nil
+	rule.AbsentAfter = 3 * one.interval
+	replay, err := zscore.NewReplay(detector, rule, from)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range one.points {
+		replay.Observe(p.Time, p.Value)
+	}
+	r.Backtest = replay.Result()
+	return r, nil
+}
+
+// drawing keeps what a detector says, to draw it.
+type drawing struct {
+	zscore.Detector
+	from   time.Time
+	points *[]chart.Point
+}
+
+// Observe implements [zscore.Detector].
+func (d *drawing) Observe(t time.Time, v float64) zscore.Verdict {
+	verdict := d.Detector.Observe(t, v)
+	if !t.Before(d.from) {
+		*d.points = append(*d.points, chart.Point{Time: t, Value: v, Low: 4*verdict.Low - 3*verdict.Expected, High: 4*verdict.High - 3*verdict.Expected})
+	}
+	return verdict
+}
+
+func (b *backtest) checkPlot() error {
+	switch filepath.Ext(b.plot) {
+	case ".svg", ".png", ".html":
+		return nil
+	}
+	if b.plot == "" {
+		return nil
+	}
+	return fmt.Errorf("--plot %s: want a file that ends in .svg, .png or .html", b.plot)
+}
+
+// maxCharts is how many series a page draws.
+const maxCharts = 30
+
+// draw writes the picture that was asked for.
+func (b *backtest) draw(results []*result, zone *time.Location) error {
+	if b.plot == "" {
+		return nil
+	}
+	var charts []*chart.Chart
+	for _, alerting := range []bool{true, false} {
+		for _, r := range results {
+			if (len(r.Alerts) > 0) == alerting && len(charts) < maxCharts {
+				charts = append(charts, &chart.Chart{Title: r.name, Zone: zone, Points: r.points, Alerts: r.Alerts})
+			}
+		}
+	}
+	ext := filepath.Ext(b.plot)
+	if ext != ".html" && len(results) > 1 {
+		return fmt.Errorf("--plot %s: there are %d series: want .html, or a query with one", b.plot, len(results))
+	}
+	return cli.WriteFile(b.plot, func(w io.Writer) error {
+		switch ext {
+		case ".svg":
+			return charts[0].SVG(w)
+		case ".png":
+			return charts[0].PNG(w)
+		}
+		return chart.HTML(w, "Backtest", summary(results), charts, func(c *chart.Chart, i int) string { return reason(c.Alerts[i]) })
+	})
 }

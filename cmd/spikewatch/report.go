@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type report struct {
 	Alerts       []alertReport `json:"alerts"`
 	PagesPerWeek float64       `json:"pages_per_week"`
+	Series       int           `json:"series"`
 	From         time.Time     `json:"from"`
 	To           time.Time     `json:"to"`
 	Judged       int           `json:"points_judged"`
@@ -22,6 +24,8 @@ type report struct {
 }
 
 type alertReport struct {
+	// Series is the one that alerted, absent for a file.
+	Series    string    `json:"series,omitempty"`
 	Start     time.Time `json:"start"`
 	End       time.Time `json:"end"`
 	Direction string    `json:"direction"`
@@ -32,18 +36,43 @@ type alertReport struct {
 	Reason   string   `json:"reason"`
 }
 
-func newReport(b zscore.Backtest, zone *time.Location) report {
+// newReport joins the results of all series, the alerts in the order of time.
+func newReport(results []*result, zone *time.Location) report {
+	all := total(results)
 	r := report{
-		Alerts: make([]alertReport, 0, len(b.Alerts)), PagesPerWeek: b.PagesPerWeek(),
-		From: b.From.In(zone), To: b.To.In(zone), Judged: b.Judged, Learning: b.Learning, Missing: b.Missing,
+		Alerts: []alertReport{}, PagesPerWeek: all.PagesPerWeek(), Series: len(results),
+		From: all.From.In(zone), To: all.To.In(zone), Judged: all.Judged, Learning: all.Learning, Missing: all.Missing,
 	}
-	for _, a := range b.Alerts {
-		r.Alerts = append(r.Alerts, alertReport{
-			Start: a.Start.In(zone), End: a.End.In(zone), Direction: a.Direction.String(), PeakZ: a.Peak.Z,
-			Value: finite(a.Peak.Value), Expected: finite(a.Peak.Expected), Reason: reason(a),
-		})
+	for _, one := range results {
+		for _, a := range one.Alerts {
+			alert := alertReport{
+				Start: a.Start.In(zone), End: a.End.In(zone), Direction: a.Direction.String(), PeakZ: a.Peak.Z,
+				Value: finite(a.Peak.Value), Expected: finite(a.Peak.Expected), Reason: reason(a),
+			}
+			if len(results) > 1 {
+				alert.Series = one.name
+			}
+			r.Alerts = append(r.Alerts, alert)
+		}
 	}
+	slices.SortStableFunc(r.Alerts, func(a, b alertReport) int { return a.Start.Compare(b.Start) })
 	return r
+}
+
+// total is what was found in all series.
+func total(results []*result) zscore.Backtest {
+	all := zscore.Backtest{From: results[0].From, To: results[0].To}
+	for _, r := range results {
+		all.Alerts = append(all.Alerts, r.Alerts...)
+		all.Judged, all.Learning, all.Missing = all.Judged+r.Judged, all.Learning+r.Learning, all.Missing+r.Missing
+		if r.From.Before(all.From) {
+			all.From = r.From
+		}
+		if r.To.After(all.To) {
+			all.To = r.To
+		}
+	}
+	return all
 }
 
 // finite is nil for what JSON has no number for.
@@ -71,23 +100,37 @@ func number(x float64) string {
 	return fmt.Sprintf("%.4g", x)
 }
 
-func writeText(w io.Writer, b zscore.Backtest, zone *time.Location) error {
+func writeText(w io.Writer, results []*result, zone *time.Location) error {
+	r := newReport(results, zone)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if len(b.Alerts) > 0 {
+	if len(r.Alerts) > 0 {
 		fmt.Fprint(t, "START\tLASTED\tDIRECTION\tREASON\n")
 	}
-	for _, a := range b.Alerts {
-		fmt.Fprintf(t, "%s\t%v\t%s\t%s\n", a.Start.In(zone).Format("2006-01-02 15:04:05 MST"), a.End.Sub(a.Start).Round(time.Second), a.Direction, reason(a))
+	for _, a := range r.Alerts {
+		why := a.Reason
+		if a.Series != "" {
+			why = a.Series + ": " + why
+		}
+		fmt.Fprintf(t, "%s\t%v\t%s\t%s\n", a.Start.Format("2006-01-02 15:04:05 MST"), a.End.Sub(a.Start).Round(time.Second), a.Direction, why)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if len(b.Alerts) > 0 {
+	if len(r.Alerts) > 0 {
 		fmt.Fprintln(w)
 	}
-	_, err := fmt.Fprintf(w, "alerts: %d in %s, %s a week\npoints: %d judged, %d while learning, %d missing\n",
-		len(b.Alerts), span(b.To.Sub(b.From)), number(b.PagesPerWeek()), b.Judged, b.Learning, b.Missing)
+	_, err := fmt.Fprintf(w, "%s\npoints: %d judged, %d while learning, %d missing\n", summary(results), r.Judged, r.Learning, r.Missing)
 	return err
+}
+
+// summary is a backtest in a line.
+func summary(results []*result) string {
+	all := total(results)
+	of := ""
+	if len(results) > 1 {
+		of = fmt.Sprintf(" of %d series", len(results))
+	}
+	return fmt.Sprintf("alerts: %d%s in %s, %s a week", len(all.Alerts), of, span(all.To.Sub(all.From)), number(all.PagesPerWeek()))
 }
 
 func span(d time.Duration) string {

@@ -20,7 +20,7 @@ func command(s cli.Streams) *cobra.Command {
 		Long: `spikewatch judges time series point by point: spikes, drops, shifts of level,
 and values at a time of day at which they are unusual.`,
 	})
-	root.AddCommand(backtestCommand(s), nabCommand(s))
+	root.AddCommand(backtestCommand(s), tuneCommand(s), explainCommand(s), nabCommand(s))
 	root.AddCommand(runCommand(s), checkConfigCommand(s), silenceCommand(s), absorbCommand(s), outboxCommand(s), sendTestCommand(s))
 	return root
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -146,7 +147,7 @@ func (v *view) axes(c *Chart) {
 		label := strconv.FormatFloat(value, 'g', 4, 64)
 		v.p.Text(label, left-8-v.p.MeasureText(label, 0, style).Width(), y+fontSize/2, 0, style)
 		at := v.from.Add(time.Duration(float64(v.to.Sub(v.from)) * float64(i) / ticks))
-		label = at.In(zone).Format(layout)
+		label = at.Round(time.Minute).In(zone).Format(layout)
 		x := min(max(v.x(at)-v.p.MeasureText(label, 0, style).Width()/2, 0), width-v.p.MeasureText(label, 0, style).Width())
 		v.p.Text(label, x, height-bottom+2*fontSize, 0, style)
 	}
@@ -161,8 +162,8 @@ func (v *view) curve(points []Point) {
 	var bands, values []charts.Point // of the stretch without a gap
 	var lows []charts.Point
 	flushBand := func() {
-		for i := len(lows) - 1; i >= 0; i-- {
-			bands = append(bands, lows[i])
+		for _, low := range slices.Backward(lows) {
+			bands = append(bands, low)
 		}
 		if len(bands) > 2 {
 			v.p.FillArea(append(bands, bands[0]), band)
