@@ -69,6 +69,7 @@ func (l *lockedBuffer) String() string {
 
 func newRig(t *testing.T, series int, stateDir string) *rig {
 	t.Helper()
+	t.Parallel() // most of their time they wait
 	r := &rig{t: t, dir: t.TempDir(), state: stateDir, slack: &fakeslack.Slack{}, stderr: &lockedBuffer{}, values: map[string]float64{}}
 	if r.state == "" {
 		r.state = filepath.Join(r.dir, "state")
@@ -86,7 +87,7 @@ func newRig(t *testing.T, series int, stateDir string) *rig {
 	config := fmt.Sprintf(`
 listen: 127.0.0.1:0
 inputs: [{scrape: {targets: [%q], interval: 100ms}}]
-rules: [{name: rps, match: rps, kind: gauge, detector: ewma, for: 0s, quiet: 300ms, absent: never}]
+rules: [{name: rps, match: rps, kind: gauge, detector: ewma, z: {fire: 4, resolve: 0.2}, for: 0s, quiet: 300ms, absent: never}]
 route: {receiver: slack, group_by: [series], group_wait: 50ms, group_interval: 50ms}
 receivers: {slack: {slack: {webhook_file: hook, digest_over: 2}}}
 state: {dir: %q, snapshot: 1s}

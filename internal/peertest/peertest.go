@@ -32,12 +32,14 @@ var peers = map[string]peer{
 	"strace":   {[]string{"strace"}, "apt-get install strace"},
 	"node":     {[]string{"node"}, "apt-get install nodejs npm"},
 
+	"alertmanager": {[]string{"prometheus-alertmanager", "alertmanager"}, "apt-get install prometheus-alertmanager"},
+
 	"prometheus": {[]string{"prometheus"}, "apt-get install prometheus"},
 	"promtool":   {[]string{"promtool"}, "apt-get install prometheus"},
 }
 
 // Need returns the path of the program that plays name: "redis", "chromium",
-// "java", "node", "strace", "prometheus" or "promtool". Without it the test ends here.
+// "java", "node", "strace", "prometheus", "promtool" or "alertmanager". Without it the test ends here.
 func Need(t testing.TB, name string) string {
 	t.Helper()
 	p, ok := peers[name]

@@ -3,7 +3,6 @@ package daemon
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -29,19 +28,26 @@ type control struct {
 
 func controlPath(dir string) string { return filepath.Join(dir, "control.json") }
 
-// publish writes the control file, readable by the daemon's user only.
-func publish(dir, addr string) (token string, remove func() error, err error) {
-	c := control{Addr: addr, Token: rand.Text()}
+// controlSize is what the file always has, padded with blanks: on a full disk it
+// can be written over when it can't be written anew.
+const controlSize = 256
+
+// publish writes the control file, readable by the daemon's user only. An empty
+// address says that the daemon has ended.
+func publish(dir string, c control) error {
 	raw, err := json.Marshal(c)
 	if err != nil {
-		return "", nil, err
+		return err
 	}
-	path := controlPath(dir)
-	temp := path + ".tmp"
-	if err := errors.Join(os.WriteFile(temp, raw, 0o600), os.Rename(temp, path)); err != nil {
-		return "", nil, fmt.Errorf("publish the control file: %w", err)
+	f, err := os.OpenFile(controlPath(dir), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("publish the control file: %w", err)
 	}
-	return c.Token, func() error { return os.Remove(path) }, nil
+	_, err = f.WriteAt(fmt.Appendf(nil, "%-*s", controlSize, raw), 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("publish the control file: %w", err)
+	}
+	return nil
 }
 
 // ErrNotRunning says that no daemon runs on a state.
@@ -65,6 +71,9 @@ func Dial(dir string) (*Client, error) {
 	c := &Client{http: &http.Client{Timeout: 30 * time.Second}}
 	if err := json.Unmarshal(raw, &c.control); err != nil {
 		return nil, fmt.Errorf("read %s: %w", controlPath(dir), err)
+	}
+	if c.control.Addr == "" {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNotRunning)
 	}
 	return c, nil
 }

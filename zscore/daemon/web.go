@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -56,7 +57,7 @@ type server struct {
 	addr   string
 	http   *http.Server
 	served chan error
-	remove func() error
+	retire func() error
 }
 
 // serve serves the page and the API until it is closed.
@@ -65,11 +66,12 @@ func (d *daemon) serve(addr string) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the page: %w", err)
 	}
-	token, remove, err := publish(d.config.State.Dir, l.Addr().String())
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
+	dir, token := d.config.State.Dir, rand.Text()
+	if err := publish(dir, control{l.Addr().String(), token}); err != nil {
+		d.Log.Error("the programs of an operator will not find the daemon", "error", err)
 	}
-	s := &server{addr: l.Addr().String(), served: make(chan error, 1), remove: remove, http: &http.Server{
+	retire := func() error { return publish(dir, control{}) }
+	s := &server{addr: l.Addr().String(), served: make(chan error, 1), retire: retire, http: &http.Server{
 		Handler: d.handler(token), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(d.Log.Handler(), slog.LevelWarn),
 	}}
@@ -86,7 +88,7 @@ func (s *server) close() error {
 	if err := <-s.served; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return s.remove()
+	return s.retire()
 }
 
 func (d *daemon) handler(token string) http.Handler {
@@ -99,7 +101,7 @@ func (d *daemon) handler(token string) http.Handler {
 	d.api(mux, token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; img-src data:; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-cache")
