@@ -147,3 +147,20 @@ func TestKilledRecorder(t *testing.T) {
 		t.Errorf("it says %q", &talk)
 	}
 }
+
+// TestIncident replays a recording that was made by an earlier build.
+func TestIncident(t *testing.T) {
+	var out bytes.Buffer
+	var talk said
+	s := cli.Streams{In: strings.NewReader(""), Out: bufio.NewWriter(&out), Err: &talk}
+	if got := cli.Run(t.Context(), program(kernel{}), s, []string{"replay", filepath.Join("testdata", "incident.rec")}); got != 0 || talk.String() != "" {
+		t.Fatalf("status %d: %s", got, &talk)
+	}
+	want, err := os.ReadFile(filepath.Join("testdata", "incident.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), out.String()); diff != "" {
+		t.Errorf("incident.rec is told otherwise (-want +got):\n%s", diff)
+	}
+}
