@@ -39,7 +39,7 @@ type olivere struct {
 
 func (o *olivere) Do(ctx context.Context, index string, docs []Doc) ([]Result, error) {
 	ctx, seen := noted(ctx)
-	bulk := o.client.Bulk().Index(index)
+	bulk := o.client.Bulk().Index(index).FilterPath(answerFields...)
 	for _, d := range docs {
 		bulk.Add(elastic.NewBulkCreateRequest().Id(d.ID).Doc(json.RawMessage(d.Body)))
 	}

@@ -42,7 +42,7 @@ func (p *plain) Do(ctx context.Context, index string, docs []Doc) ([]Result, err
 		body = append(body, d.Body...)
 		body = append(body, '\n')
 	}
-	answer, err := p.send(ctx, http.MethodPost, "/"+url.PathEscape(index)+"/_bulk", "application/x-ndjson", body)
+	answer, err := p.send(ctx, http.MethodPost, "/"+url.PathEscape(index)+"/_bulk?filter_path="+strings.Join(answerFields, ","), "application/x-ndjson", body)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,10 @@ type Bulk interface {
 	Call(ctx context.Context, method, path string, body []byte) ([]byte, error)
 }
 
+// answerFields are what we want of the answer to a bulk request. The rest is longer
+// than this, and costs the server time to write and us to read.
+var answerFields = []string{"items.*.status", "items.*.error.type", "items.*.error.reason", "items.*.error.caused_by.reason"}
+
 // The products there are.
 const (
 	Elasticsearch = "Elasticsearch"

@@ -19,13 +19,18 @@ type batch struct {
 	done   chan error   // gets one value when it is delivered, or given up
 }
 
+// window is how many batches for each in flight can wait to be committed.
+const window = 4
+
 // ship reads batches and has InFlight of them delivered at a time. The cursor moves
 // on in the order of the spool. With untilEmpty it ends at the end of the spool.
 func (s *Shipper) ship(ctx context.Context, untilEmpty bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// One batch is with the committer, the others wait behind it.
-	order := make(chan *batch, s.c.InFlight-1)
+	// A batch that takes long does not keep those behind it from being sent, but from
+	// being committed.
+	order := make(chan *batch, window*s.c.InFlight)
+	free := make(chan struct{}, s.c.InFlight)
 	var senders sync.WaitGroup
 	var committed error
 	committing := make(chan struct{})
@@ -40,12 +45,21 @@ func (s *Shipper) ship(ctx context.Context, untilEmpty bool) error {
 	}()
 	read := s.readAll(ctx, untilEmpty, func(b *batch) error {
 		select {
-		case order <- b:
-			senders.Go(func() { b.done <- s.deliver(ctx, b.docs) })
-			return nil
+		case free <- struct{}{}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		select {
+		case order <- b:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		senders.Go(func() {
+			err := s.deliver(ctx, b.docs)
+			<-free
+			b.done <- err
+		})
+		return nil
 	})
 	close(order)
 	<-committing
