@@ -2,6 +2,7 @@ package jvm
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/clewhq/clew/heapdiff/internal/hprof"
+	"github.com/clewhq/clew/heapdiff/internal/humanize"
 )
 
 // Finding is something worth knowing about a heap as a whole.
@@ -24,7 +26,8 @@ type Finding struct {
 // lookouts watches for waste while the dump is walked for other reasons.
 type lookouts struct {
 	sparse map[uint64]*waste // object arrays by class
-	native waste             // memory of direct buffers
+	native []buffer          // direct buffers that own their memory
+	finals []uint32          // indexes of objects whose finalizer has not run
 
 	twins *twins // shared by all workers
 }
@@ -36,8 +39,8 @@ func (l *lookouts) add(o *lookouts) {
 		l.sparseOf(class).n += w.n
 		l.sparseOf(class).bytes += w.bytes
 	}
-	l.native.n += o.native.n
-	l.native.bytes += o.native.bytes
+	l.native = append(l.native, o.native...)
+	l.finals = append(l.finals, o.finals...)
 	l.twins = o.twins
 }
 
@@ -82,13 +85,17 @@ func directBuffer(h *hprof.Heap, c *hprof.Info) *directFields {
 	return &directFields{capacity, attachment}
 }
 
-func (l *lookouts) direct(f *hprof.File, d *directFields, fields []byte) {
+// buffer is a direct buffer, by index, and the bytes it owns outside of the heap.
+type buffer struct {
+	index uint32
+	bytes int64
+}
+
+func (l *lookouts) direct(f *hprof.File, d *directFields, i uint32, fields []byte) {
 	if d.capacity+4 > len(fields) || d.attachment+f.IDSize > len(fields) || f.IDAt(fields, d.attachment) != 0 {
 		return
 	}
-	l.native.n++
-	b := fields[d.capacity:]
-	l.native.bytes += int64(b[0])<<24 | int64(b[1])<<16 | int64(b[2])<<8 | int64(b[3])
+	l.native = append(l.native, buffer{i, int64(binary.BigEndian.Uint32(fields[d.capacity:]))})
 }
 
 // twins finds arrays of bytes or chars with the same content. The first walk
@@ -129,8 +136,15 @@ func newTwins(size int64) *twins {
 
 func (w *twins) slot(hash uint64) *atomic.Uint32 { return &w.slots[hash&uint64(len(w.slots)-1)] }
 
+// isText leaves out what begins with a zero character: buffers do, texts do not.
 func isText(t hprof.Type, elems []byte) bool {
-	return (t == hprof.Byte || t == hprof.Char) && len(elems) > 0 && len(elems) <= maxTwinLength
+	switch {
+	case t != hprof.Byte && t != hprof.Char, len(elems) == 0, len(elems) > maxTwinLength:
+		return false
+	case len(elems) == 1:
+		return elems[0] != 0
+	}
+	return elems[0] != 0 || elems[1] != 0
 }
 
 func (l *lookouts) text(t hprof.Type, elems []byte) {
@@ -173,33 +187,78 @@ func (a *analysis) findings() {
 	a.findTwins()
 	for class, w := range a.look.sparse {
 		a.find("oversized-collections", a.classOf(class), w.n, w.bytes,
-			"%d arrays of class %s are at most a quarter full, %d bytes of them hold nothing", w.n, a.classOf(class), w.bytes)
+			"%s arrays of class %s are at most a quarter full, %s of them hold nothing",
+			humanize.Count(w.n), a.classOf(class), humanize.Bytes(w.bytes))
 	}
-	if n := a.look.native; n.n > 0 {
-		a.out.Findings = append(a.out.Findings, Finding{
-			"direct-buffers", "java.nio.DirectByteBuffer", n.n, n.bytes,
-			fmt.Sprintf("%d direct buffers hold %d bytes outside the heap, mapped files included", n.n, n.bytes),
-		})
-	}
-	var locals waste
-	for _, h := range a.out.Holders {
-		if h.Label == "threadLocals" || h.Label == "inheritableThreadLocals" {
-			locals.n += h.Objects
-			locals.bytes += h.Retained
+	a.findNative()
+	a.findLocals()
+	a.findFinalizers()
+	slices.SortFunc(a.out.Findings, func(x, y Finding) int {
+		return cmp.Or(strings.Compare(x.Kind, y.Kind), cmp.Compare(y.Bytes, x.Bytes), strings.Compare(x.Subject, y.Subject))
+	})
+}
+
+// minNative is from how many bytes outside of the heap on buffers are told of.
+const minNative = 1 << 20
+
+// findNative tells who holds the memory of direct buffers, of which the heap
+// shows next to nothing.
+func (a *analysis) findNative() {
+	for holder, w := range a.native {
+		if w.bytes >= minNative {
+			a.out.Findings = append(a.out.Findings, Finding{
+				"direct-buffers", holder, w.n, w.bytes,
+				fmt.Sprintf("direct buffers (%s, mapped files included) hold %s outside the heap; %s holds them",
+					humanize.Count(w.n), humanize.Bytes(w.bytes), holder),
+			})
 		}
 	}
-	a.find("thread-locals", "java.lang.ThreadLocal", locals.n, locals.bytes, "the thread locals of %d threads retain %d bytes", locals.n, locals.bytes)
+}
+
+// findLocals tells what threads keep for themselves.
+func (a *analysis) findLocals() {
+	var all waste
+	top := -1
+	for i, h := range a.out.Holders {
+		if h.Label != "threadLocals" && h.Label != "inheritableThreadLocals" {
+			continue
+		}
+		all.n += h.Objects
+		all.bytes += h.Retained
+		if top < 0 || h.Retained > a.out.Holders[top].Retained {
+			top = i
+		}
+	}
+	if top < 0 {
+		return
+	}
+	most := a.out.Holders[top]
+	if most.Parent >= 0 {
+		most.Label = a.out.Holders[most.Parent].Label
+	}
+	a.find("thread-locals", "java.lang.ThreadLocal", all.n, all.bytes, "the maps of thread locals, %s of them, retain %s; %s has the most, %s",
+		humanize.Count(all.n), humanize.Bytes(all.bytes), most.Label, humanize.Bytes(most.Retained))
+}
+
+// findFinalizers tells which objects wait for their finalizer.
+func (a *analysis) findFinalizers() {
+	by := map[string]int64{}
+	top := ""
+	for _, i := range a.look.finals {
+		name := a.name(i)
+		if by[name]++; by[name] > by[top] || by[name] == by[top] && name < top {
+			top = name
+		}
+	}
 	for _, c := range a.out.Classes {
 		if c.Name == "java.lang.ref.Finalizer" && c.Instances >= minFinalizers {
 			a.out.Findings = append(a.out.Findings, Finding{
 				"finalizers", c.Name, c.Instances, c.Retained,
-				fmt.Sprintf("%d objects have a finalizer that has not run", c.Instances),
+				fmt.Sprintf("%s objects have a finalizer that has not run, %s of them of class %s",
+					humanize.Count(c.Instances), humanize.Count(by[top]), top),
 			})
 		}
 	}
-	slices.SortFunc(a.out.Findings, func(x, y Finding) int {
-		return cmp.Or(strings.Compare(x.Kind, y.Kind), cmp.Compare(y.Bytes, x.Bytes), strings.Compare(x.Subject, y.Subject))
-	})
 }
 
 // minFinalizers is from how many objects with a finalizer on it is told: a JVM
@@ -229,7 +288,7 @@ func (a *analysis) findTwins() {
 	}
 	if top != nil {
 		a.find("duplicate-strings", top.class.String()+"[]", all.n, all.bytes,
-			"%d arrays of text have the content of at least %d others, %d bytes too many; most common are %d of %d bytes each",
-			all.n, minTwins-1, all.bytes, top.n, top.length)
+			"%s arrays of text have the content of at least %d others, %s too many; most common are %s of %d bytes each",
+			humanize.Count(all.n), minTwins-1, humanize.Bytes(all.bytes), humanize.Count(top.n), top.length)
 	}
 }

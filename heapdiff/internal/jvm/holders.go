@@ -240,7 +240,45 @@ func (h *holding) merge() error {
 		}
 	}
 	h.addSmall(small)
+	h.findHoldersOf(node)
 	return nil
+}
+
+// findHoldersOf fills native: each direct buffer is put down to the nearest
+// holder that has a name of its own.
+func (h *holding) findHoldersOf(node []uint32) {
+	h.native = map[string]*waste{}
+	for _, b := range h.look.native {
+		v := h.number[b.index]
+		holder := "garbage that waits for a collection"
+		if v != 0 {
+			holder = "an object that is not large by itself"
+			for v != 0 && node[v] == 0 {
+				v = h.tree.IDom[v]
+			}
+			if v != 0 {
+				holder = h.nameAbove(int(node[v]) - 1)
+			}
+		}
+		w := h.native[holder]
+		if w == nil {
+			w = &waste{}
+			h.native[holder] = w
+		}
+		w.n++
+		w.bytes += b.bytes
+	}
+}
+
+// nameAbove is the name of a holder, or of the nearest one above that has one.
+func (h *holding) nameAbove(k int) string {
+	for !h.list[k].Static && h.list[k].Parent >= 0 {
+		k = h.list[k].Parent
+	}
+	if h.list[k].Static {
+		return "static " + h.list[k].Label
+	}
+	return h.list[k].Label
 }
 
 func (h *holding) put(k holderKey, static bool) int {

@@ -105,6 +105,7 @@ type analysis struct {
 	number []uint32 // by index: the number in the tree, 0 if the roots do not reach it
 	ret    []uint64 // by number: retained bytes
 	look   lookouts
+	native map[string]*waste // memory of direct buffers, by the name of who holds it
 }
 
 // Analyze reads a dump.

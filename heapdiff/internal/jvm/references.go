@@ -119,10 +119,13 @@ func (l *linker) visitor() hprof.Visitor {
 					l.out.Add(to)
 				case pl.info.Kind == hprof.Soft || pl.info.Kind == hprof.Final:
 					l.soft = append(l.soft, [2]uint32{i, to})
+					if pl.info.Kind == hprof.Final {
+						l.look.finals = append(l.look.finals, to)
+					}
 				}
 			}
 			if pl.direct != nil {
-				l.look.direct(f, pl.direct, fields)
+				l.look.direct(f, pl.direct, i, fields)
 			}
 		},
 		Objects: func(id, class uint64, elements []byte) {
