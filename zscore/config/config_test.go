@@ -27,6 +27,8 @@ inputs:
   - scrape: {targets: ["gw-1:9090", "gw-2:9090"], interval: 15s, timeout: 5s}
   - prometheus: {url: http://prom:9090, queries: {gw_rps: 'sum by (route)(rate(http_requests_total[1m]))'}, step: 15s, history: 2w}
   - remote_write: {listen: 127.0.0.1:9201}
+  - otlp: {http: 127.0.0.1:4318, grpc: "off"}
+  - lines: {from: stdin}
 rules:
   - name: gateway-rps
     match: '{__name__="gw_rps"}'
@@ -72,7 +74,7 @@ func TestWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := []int{len(c.Inputs), len(c.Rules), len(c.Receivers), len(c.Alerts.Routes)}; !cmp.Equal(got, []int{4, 2, 6, 3}) {
+	if got := []int{len(c.Inputs), len(c.Rules), len(c.Receivers), len(c.Alerts.Routes)}; !cmp.Equal(got, []int{6, 2, 6, 3}) {
 		t.Errorf("inputs, rules, receivers, routes: %v", got)
 	}
 	r := c.Rules[0]
@@ -157,6 +159,7 @@ func TestFaults(t *testing.T) {
 		{"inputs: [{remote_write: {listen: \":9201\"}}]", "inputs: []", "inputs is empty"},
 		{"remote_write: {listen: \":9201\"}", "scrape: {}", "no targets"},
 		{"remote_write: {listen: \":9201\"}", "prometheus: {url: x}", "no queries"},
+		{"remote_write: {listen: \":9201\"}", "lines: {from: f.json}", "want stdin"},
 		{"rules: [", "rules: [[", "c.yaml: "},
 		{"rules: [{name: a, match: a}]", "rules: [{name: a, match: a}, {name: a, match: b}]", `a second rule is called "a"`},
 		{"route:", "heartbeat: {every: 1h}\nroute:", "heartbeat: want a receiver"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"time"
 
 	"github.com/clewhq/clew/zscore/source"
@@ -17,6 +18,8 @@ func (p *parser) inputs(n node) {
 			"scrape":       p.scrape,
 			"prometheus":   p.prometheus,
 			"remote_write": p.remoteWrite,
+			"otlp":         p.otlp,
+			"lines":        p.lines,
 		})
 		for _, in := range p.c.Inputs[before:] {
 			if c, ok := in.(checker); ok {
@@ -75,4 +78,26 @@ func (p *parser) remoteWrite(n node) {
 		n.errf("no listen, such as 127.0.0.1:9201")
 	}
 	p.add(in)
+}
+
+func (p *parser) otlp(n node) {
+	in := &source.OTLP{}
+	n.fields(map[string]func(node){
+		"http": func(v node) { v.text(&in.HTTPAddr) },
+		"grpc": func(v node) { v.text(&in.GRPCAddr) },
+	})
+	p.add(in)
+}
+
+// standardInput is read by one input for as long as the process lives: after a
+// reload it goes on where it was.
+var standardInput = &source.Lines{From: os.Stdin, As: "standard input"}
+
+func (p *parser) lines(n node) {
+	var from string
+	n.fields(map[string]func(node){"from": func(v node) { v.text(&from) }})
+	if from != "stdin" {
+		n.errf("from %q: want stdin, which is read as JSON, one sample a line", from)
+	}
+	p.add(standardInput)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -268,6 +269,28 @@ no
 		if i >= len(g.errs) || !strings.HasPrefix(g.errs[i].Error(), "standard input: "+w) {
 			t.Fatalf("errors %v, want %q as number %d", g.errs, w, i)
 		}
+	}
+}
+
+// TestLinesBlocked has a read that blocks neither hold Run up nor lose a line.
+func TestLinesBlocked(t *testing.T) {
+	from, to := io.Pipe()
+	l := &Lines{From: from, As: "standard input"}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Run(ctx, nil); err != nil {
+		t.Error(err)
+	}
+	go func() {
+		_, err := io.WriteString(to, `{"metric":"a","timestamp":1,"value":1}`)
+		_ = to.CloseWithError(err) // nil is the end
+	}()
+	var g gatherer
+	if err := l.Run(t.Context(), g.sink); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"a 1 unknown"}, texts(g.samples)); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
 	}
 }
 
