@@ -43,7 +43,7 @@ func (c Config) check() (*url.URL, error) {
 	case u.User != nil:
 		return nil, errors.New("the server's URL holds a user: name it by itself, and its password in a file or the environment")
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("the server's URL %s has more than a path", u.Redacted())
+		return nil, errors.New("the server's URL has more than a path: leave out what begins with ? or #")
 	case c.APIKey != "" && c.User != "":
 		return nil, errors.New("there are both a user and an API key: the server wants one of them")
 	case (c.User == "") != (c.Password == ""):

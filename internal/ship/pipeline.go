@@ -15,8 +15,9 @@ import (
 // batch is a stretch of the spool that goes out together.
 type batch struct {
 	docs   []essink.Doc
-	cursor spool.Cursor // behind its last record
-	done   chan error   // gets one value when it is delivered, or given up
+	cursor spool.Cursor  // behind its last record
+	done   chan struct{} // closed when it is delivered, or given up
+	err    error         // why it was given up; set before done is closed
 }
 
 // window is how many batches for each in flight can wait to be committed.
@@ -39,7 +40,7 @@ func (s *Shipper) ship(ctx context.Context, untilEmpty bool) error {
 		if committed = s.commitAll(order); committed != nil {
 			cancel()
 			for b := range order {
-				_ = <-b.done // committed has the error that counts
+				<-b.done
 			}
 		}
 	}()
@@ -55,9 +56,9 @@ func (s *Shipper) ship(ctx context.Context, untilEmpty bool) error {
 			return ctx.Err()
 		}
 		senders.Go(func() {
-			err := s.deliver(ctx, b.docs)
+			b.err = s.deliver(ctx, b.docs)
 			<-free
-			b.done <- err
+			close(b.done)
 		})
 		return nil
 	})
@@ -76,8 +77,9 @@ func (s *Shipper) ship(ctx context.Context, untilEmpty bool) error {
 // commitAll moves the cursor behind each batch when it has been delivered.
 func (s *Shipper) commitAll(order <-chan *batch) error {
 	for b := range order {
-		if err := <-b.done; err != nil {
-			return err
+		<-b.done
+		if b.err != nil {
+			return b.err
 		}
 		s.cursor = b.cursor
 		s.lost.Store(s.cursor.Lost)
@@ -138,7 +140,7 @@ func (s *Shipper) readAll(ctx context.Context, untilEmpty bool, send func(*batch
 
 // readBatch reads as much as fits into a batch; none if there is nothing to read.
 func (s *Shipper) readBatch() (*batch, error) {
-	b := &batch{done: make(chan error, 1)}
+	b := &batch{done: make(chan struct{})}
 	limit := int(s.limit.Load())
 	data := make([]byte, 0, 64<<10)
 	var ends []int
