@@ -88,6 +88,9 @@ func (c *client) reply() string {
 	return strings.TrimSpace(line)
 }
 
+// secret is a key, which nobody asked to see.
+const secret = "hunter2"
+
 // script runs until the server's clock says so many microseconds more.
 const script = `local function now() local t = redis.call("TIME") return t[1]*1000000 + t[2] end
 local till = now() + tonumber(ARGV[1]) repeat until now() >= till return 1`
@@ -105,7 +108,7 @@ func queue(t *testing.T, addr string) (culprit string, gets, scripts uint64) {
 		from := time.Now()
 		late := 0
 		for _, c := range others {
-			c.send("GET", "nothing")
+			c.send("GET", secret)
 			gets++
 		}
 		for _, c := range others {
@@ -150,6 +153,11 @@ func TestRedis(t *testing.T) {
 	s := cli.Streams{In: strings.NewReader(""), Out: bufio.NewWriter(&out), Err: &talk}
 	if got := cli.Run(t.Context(), program(kernel{}), s, []string{"replay", "--json", file}); got != 0 {
 		t.Fatalf("status %d: %s", got, &talk)
+	}
+	for _, argument := range []string{secret, "tonumber"} {
+		if strings.Contains(out.String()+talk.String(), argument) {
+			t.Errorf("the argument %s is in the output", argument)
+		}
 	}
 	var r report.Report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
