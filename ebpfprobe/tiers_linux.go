@@ -68,6 +68,9 @@ func (t *tiers) open(cfg Config) error {
 	case err != nil && !errors.Is(err, errors.ErrUnsupported):
 		return err
 	case err != nil:
+		if e := need.Kernel("observe a server"); e != nil { // no tier would see anything
+			return e
+		}
 		t.state("lean", report.TierMissing, err)
 		if t.syscalls, err = openSyscalls(nil); err != nil {
 			return errors.Join(err, t.close())
@@ -185,6 +188,10 @@ func checkTiers(ctx context.Context) ([]report.Tier, error) {
 	var t tiers
 	try := func(name string, open func() (func() error, error)) {
 		if ctx.Err() != nil {
+			return
+		}
+		if e := need.Kernel("observe a server"); e != nil {
+			t.state(name, report.TierMissing, e)
 			return
 		}
 		undo, err := open()

@@ -120,8 +120,8 @@ type Slow struct {
 	ID        uint64    `json:"id"`
 	At        time.Time `json:"at"` // when the event loop read it
 	Client    string    `json:"client"`
-	Name      string    `json:"name"` // of the first command
-	Size      int       `json:"size"` // requests in the batch
+	Name      string    `json:"name"`    // of the first command
+	Size      int       `json:"size"`    // requests in the batch
 	WaitNS    uint64    `json:"wait_ns"` // 0 if its arrival was not seen
 	ServiceNS uint64    `json:"service_ns"`
 	// Text is the beginning of the request with its arguments, if the user has asked
