@@ -3,6 +3,7 @@ package ebpfprobe
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -72,7 +73,12 @@ func (t *tiers) addLost(r *report.Report) error {
 		}
 	}
 	if t.offcpu != nil {
-		return lost("times off the CPU", t.offcpu.Lost)
+		if err := lost("times off the CPU", t.offcpu.Lost); err != nil {
+			return err
+		}
+	}
+	if t.deep != nil {
+		return lost("commands inside servers", t.deep.Lost)
 	}
 	return nil
 }
@@ -90,6 +96,13 @@ func (e *engine) serverOf(i int, p *place, c lean.Place) (report.Server, error) 
 	}
 	if s.Commands == nil {
 		s.Commands = []report.Command{}
+	}
+	if e.tiers.deep != nil {
+		calls, err := e.tiers.deep.Table(i)
+		if err != nil {
+			return s, err
+		}
+		s.Commands = addCalls(s.Commands, calls)
 	}
 	slices.SortFunc(s.Commands, func(a, b report.Command) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
@@ -116,6 +129,19 @@ func (e *engine) serverOf(i int, p *place, c lean.Place) (report.Server, error) 
 		}
 	}
 	return s, nil
+}
+
+// addCalls gives commands the times of their calls. One that no socket showed was
+// encrypted, or in a script.
+func addCalls(cmds []report.Command, calls map[string]*report.Durations) []report.Command {
+	for i := range cmds {
+		cmds[i].Phases.Call = calls[cmds[i].Name]
+		delete(calls, cmds[i].Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		cmds = append(cmds, report.Command{Name: name, Phases: report.Phases{Call: calls[name]}})
+	}
+	return cmds
 }
 
 // blames returns what was charged, the waits that are held back included: this may

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/clewhq/clew/ebpfprobe/internal/deep"
 	"github.com/clewhq/clew/ebpfprobe/internal/discover"
 	"github.com/clewhq/clew/ebpfprobe/internal/golabels"
 	"github.com/clewhq/clew/ebpfprobe/internal/lean"
@@ -24,6 +26,7 @@ type tiers struct {
 	syscalls *syscalls.Tracer
 	offcpu   *offcpu.Tracer
 	golabels *golabels.Tracer
+	deep     *deep.Tracer
 
 	states []report.Tier
 }
@@ -37,6 +40,9 @@ var descriptions = map[string]report.Tier{
 	"offcpu": {
 		Name: "offcpu", Does: "waiting for a CPU, sleeping in the kernel, forks and the pages copied for them",
 		Costs: "about 0.2 µs at each switch and each waking of every thread of the host, and at each page fault",
+	},
+	"deep": {
+		Name: "deep", Does: "each command by itself, in pipelines, transactions, scripts and under TLS", Costs: deep.Price,
 	},
 	"traceids": {
 		Name: "traceids", Does: "which trace of a Go client sent a slow command",
@@ -115,12 +121,30 @@ func (t *tiers) openFurther(cfg Config) {
 			t.offcpuState(report.TierOn)
 		}
 	}
+	if cfg.Deep {
+		if t.deep, err = deep.Open(t.lean.Maps()); err != nil {
+			t.state("deep", report.TierMissing, need.Refused("time the commands inside a server", err))
+		} else {
+			t.state("deep", report.TierOn, nil)
+		}
+	}
 	if cfg.TraceIDs {
 		if t.golabels, err = golabels.Open(); err != nil {
 			t.state("traceids", report.TierMissing, need.Refused("read the labels of goroutines", err))
 		} else {
 			t.state("traceids", report.TierOn, nil)
 		}
+	}
+}
+
+// attachDeep attaches to a server's program, which may be one that it can't read.
+func (t *tiers) attachDeep(at, pid int) {
+	err := t.deep.Attach(pid, at)
+	t.states = slices.DeleteFunc(t.states, func(s report.Tier) bool { return s.Name == "deep" })
+	if err != nil {
+		t.state("deep", report.TierMissing, err)
+	} else {
+		t.state("deep", report.TierOn, nil)
 	}
 }
 
@@ -154,7 +178,13 @@ func (t *tiers) observe(at int, s discover.Server) error {
 			}
 		}
 	}
-	return t.lean.SetServer(uint32(at), lean.Identity{PID: s.PID, NetNS: s.NetNS, Ports: s.Ports})
+	if err := t.lean.SetServer(uint32(at), lean.Identity{PID: s.PID, NetNS: s.NetNS, Ports: s.Ports}); err != nil {
+		return err
+	}
+	if t.deep != nil {
+		t.attachDeep(at, s.PID)
+	}
+	return nil
 }
 
 // detach ends the observation; what was counted by lean can be read on.
@@ -172,6 +202,9 @@ func (t *tiers) close() error {
 	}
 	if t.offcpu != nil {
 		errs = append(errs, t.offcpu.Close())
+	}
+	if t.deep != nil {
+		errs = append(errs, t.deep.Close())
 	}
 	if t.golabels != nil {
 		errs = append(errs, t.golabels.Close())
@@ -227,6 +260,7 @@ func checkTiers(ctx context.Context) ([]report.Tier, error) {
 		}
 		return o.Close, o.Degraded()
 	})
+	try("deep", func() (func() error, error) { return deep.Check, nil })
 	try("traceids", func() (func() error, error) {
 		g, err := golabels.Open()
 		if err != nil {

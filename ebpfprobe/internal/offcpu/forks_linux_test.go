@@ -6,17 +6,19 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/clewhq/clew/ebpfprobe/internal/redistest"
 )
 
 // TestForks compares forks with what the server says of them: how long each
 // kept it, and how many pages were copied while the child lived.
 func TestForks(t *testing.T) {
 	tr := open(t, Config{SumForks: true})
-	r := startRedis(t, "--enable-debug-command", "yes", "--activedefrag", "no")
-	if got := r.do("DEBUG", "POPULATE", "300000", "key", "300"); got != "OK" {
+	r := redistest.Start(t, "--enable-debug-command", "yes", "--activedefrag", "no")
+	if got := r.Do("DEBUG", "POPULATE", "300000", "key", "300"); got != "OK" {
 		t.Fatal(got)
 	}
-	if err := tr.Watch(r.pid, 2); err != nil {
+	if err := tr.Watch(r.PID, 2); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
@@ -27,12 +29,12 @@ func TestForks(t *testing.T) {
 		if i == 30 {
 			t.Fatalf("only %d of %d forks agree with latest_fork_usec", near, i)
 		}
-		if got := r.do("BGSAVE"); got != "Background saving started" {
+		if got := r.Do("BGSAVE"); got != "Background saving started" {
 			t.Fatal(got)
 		}
-		usec := r.info("latest_fork_usec")
-		wait(t, "the snapshot does not end", func() bool { return r.info("rdb_bgsave_in_progress") == 0 })
-		all := r.forks(tr, 2)
+		usec := r.Info("latest_fork_usec")
+		redistest.Wait(t, "the snapshot does not end", func() bool { return r.Info("rdb_bgsave_in_progress") == 0 })
+		all := forksOf(t, tr, 2)
 		if len(all) != i+1 {
 			t.Fatalf("%d forks, want %d", len(all), i+1)
 		}
@@ -43,7 +45,7 @@ func TestForks(t *testing.T) {
 		}
 	}
 	var sum uint64
-	for _, f := range r.forks(tr, 2) {
+	for _, f := range forksOf(t, tr, 2) {
 		sum += f.StallNS
 		if f.At.Before(began.Add(-time.Second)) || f.At.After(time.Now().Add(time.Second)) || f.ChildLifeNS == 0 || f.ChildPID == 0 {
 			t.Errorf("%+v, of a test that began at %v", f, began)
@@ -62,23 +64,23 @@ func TestCopies(t *testing.T) {
 	if err := tr.Degraded(); err != nil {
 		t.Skip(err)
 	}
-	r := startRedis(t, "--enable-debug-command", "yes", "--activedefrag", "no", "--rdb-key-save-delay", "10000000", "--disable-thp", "yes")
+	r := redistest.Start(t, "--enable-debug-command", "yes", "--activedefrag", "no", "--rdb-key-save-delay", "10000000", "--disable-thp", "yes")
 	const keys = 8000
-	if got := r.do("DEBUG", "POPULATE", strconv.Itoa(keys), "key", "4096"); got != "OK" {
+	if got := r.Do("DEBUG", "POPULATE", strconv.Itoa(keys), "key", "4096"); got != "OK" {
 		t.Fatal(got)
 	}
-	if err := tr.Watch(r.pid, 0); err != nil {
+	if err := tr.Watch(r.PID, 0); err != nil {
 		t.Fatal(err)
 	}
-	before := faults(t, r.pid)
-	if got := r.do("BGSAVE"); got != "Background saving started" {
+	before := faults(t, r.PID)
+	if got := r.Do("BGSAVE"); got != "Background saving started" {
 		t.Fatal(got)
 	}
 	for i := range keys {
-		r.do("SETRANGE", "key:"+strconv.Itoa(i), "2000", "x")
+		r.Do("SETRANGE", "key:"+strconv.Itoa(i), "2000", "x")
 	}
-	f := r.forks(tr, 0)
-	after := faults(t, r.pid)
+	f := forksOf(t, tr, 0)
+	after := faults(t, r.PID)
 	if len(f) != 1 || f[0].ChildLifeNS != 0 {
 		t.Fatalf("forks: %+v", f)
 	}
@@ -89,10 +91,10 @@ func TestCopies(t *testing.T) {
 	if err := stop(f[0].ChildPID); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, "the child's end is not seen", func() bool { return r.forks(tr, 0)[0].ChildLifeNS != 0 })
-	copies := r.forks(tr, 0)[0].CopyFaults
-	r.do("SETRANGE", "key:0", "2000", "y")
-	if again := r.forks(tr, 0); again[0].CopyFaults != copies {
+	redistest.Wait(t, "the child's end is not seen", func() bool { return forksOf(t, tr, 0)[0].ChildLifeNS != 0 })
+	copies := forksOf(t, tr, 0)[0].CopyFaults
+	r.Do("SETRANGE", "key:0", "2000", "y")
+	if again := forksOf(t, tr, 0); again[0].CopyFaults != copies {
 		t.Errorf("%d pages copied, %d after the child's end", copies, again[0].CopyFaults)
 	}
 }

@@ -147,11 +147,11 @@ func open(t *testing.T, cfg Config) *Tracer {
 	return tr
 }
 
-func (r *redis) forks(tr *Tracer, place int) []report.Fork {
-	r.t.Helper()
+func forksOf(t *testing.T, tr *Tracer, place int) []report.Fork {
+	t.Helper()
 	all, err := tr.Forks(place)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return all
 }
