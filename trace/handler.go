@@ -63,7 +63,7 @@ func served(ctx context.Context) (x *exchange, done bool) {
 	defer guard("look for a server span")
 	switch sp := oteltrace.SpanFromContext(ctx).(type) {
 	case *span:
-		return sp.entry, sp.entry != nil
+		return sp.entry, sp.entry != nil || sp.kind == oteltrace.SpanKindServer
 	case interface{ SpanKind() oteltrace.SpanKind }:
 		return nil, sp.SpanKind() == oteltrace.SpanKindServer
 	case oteltrace.Span:

@@ -1,0 +1,152 @@
+package trace_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	oteltrace "go.opentelemetry.io/otel/trace"
+
+	"github.com/clewhq/clew/propagate"
+	"github.com/clewhq/clew/trace"
+)
+
+// TestDoorJoins: a request that goes out through one door and comes in through another is one trace,
+// and what the server does is under it.
+func TestDoorJoins(t *testing.T) {
+	tp := record(t)
+	out := trace.NewDoor("", trace.WithTracerProvider(tp))
+	in := trace.NewDoor("", trace.WithTracerProvider(tp))
+	wire := propagation.MapCarrier{}
+	_, sent := out.Begin(bg, trace.Request{Name: "call", Kind: oteltrace.SpanKindClient, Headers: wire})
+	if wire["traceparent"] == "" {
+		t.Fatal("nothing is written to the headers")
+	}
+	_, got := in.Begin(bg, trace.Request{
+		Name: "serve", Kind: oteltrace.SpanKindServer, Headers: wire,
+		Attributes: []attribute.KeyValue{attribute.String("bad", "a\xffb")},
+	})
+	_, inner := trace.Start(bg, "work") // by what the goroutine carries
+	inner.End()
+	got.End(nil)
+	if r := propagate.Current(); !r.IsZero() {
+		t.Errorf("after End the goroutine still carries %v", r.SpanContext())
+	}
+	sent.End(nil)
+	wantParent(t, tp.span(t, "serve"), tp.span(t, "call").SpanContext())
+	wantParent(t, tp.span(t, "work"), tp.span(t, "serve").SpanContext())
+	if got := attrs(tp.span(t, "serve").Attributes())["bad"]; got != "a\uFFFDb" {
+		t.Errorf("attribute that is not UTF-8: %q", got)
+	}
+	wantRoot(t, tp.span(t, "call"))
+}
+
+// TestDoorParents: what comes in never takes its parent from the goroutine, and strangers' are linked.
+func TestDoorParents(t *testing.T) {
+	tp := record(t)
+	outer := trace.NewDoor("", trace.WithTracerProvider(tp))
+	octx, o := outer.Begin(bg, trace.Request{Name: "around", Kind: oteltrace.SpanKindConsumer})
+	_, p := outer.Begin(bg, trace.Request{Name: "no headers", Kind: oteltrace.SpanKindServer})
+	p.End(nil)
+	_, p = outer.Begin(octx, trace.Request{Name: "out", Kind: oteltrace.SpanKindProducer})
+	p.End(nil)
+	o.End(nil)
+	wantRoot(t, tp.span(t, "no headers"))
+	wantParent(t, tp.span(t, "out"), tp.span(t, "around").SpanContext())
+
+	caller := oteltrace.NewSpanContext(oteltrace.SpanContextConfig{TraceID: oteltrace.TraceID{1}, SpanID: oteltrace.SpanID{2}, TraceFlags: 1})
+	wire := propagation.MapCarrier{}
+	trace.Propagator().Inject(oteltrace.ContextWithSpanContext(bg, caller), wire)
+	strangers := trace.NewDoor("", trace.WithTracerProvider(tp), trace.WithLinkedRemote())
+	_, p = strangers.Begin(bg, trace.Request{Name: "stranger's", Kind: oteltrace.SpanKindServer, Headers: wire})
+	p.End(nil)
+	wantRoot(t, tp.span(t, "stranger's"), caller)
+}
+
+// TestDoorWithin: a request that has its server span gets no second one, and its end is left to it.
+func TestDoorWithin(t *testing.T) {
+	tp := record(t)
+	door := trace.NewDoor("", trace.WithTracerProvider(tp))
+	h := trace.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, p := door.Begin(r.Context(), trace.Request{Name: "second", Kind: oteltrace.SpanKindServer})
+		p.End(errors.New("not its affair"))
+	}), trace.WithTracerProvider(tp))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	ctx, p := door.Begin(bg, trace.Request{Name: "first", Kind: oteltrace.SpanKindServer})
+	_, again := door.Begin(ctx, trace.Request{Name: "again", Kind: oteltrace.SpanKindServer})
+	again.End(nil)
+	p.End(nil)
+	if diff := cmp.Diff([]string{"GET", "first"}, tp.names()); diff != "" {
+		t.Errorf("spans (-want +got):\n%s", diff)
+	}
+}
+
+func TestDoorFailures(t *testing.T) {
+	mp, reader := meter(t)
+	tp := record(t)
+	door := trace.NewDoor("rpc.server.call.duration", trace.WithTracerProvider(tp), trace.WithMeterProvider(mp))
+	begin := func(name string) *trace.Passage {
+		_, p := door.Begin(bg, trace.Request{Name: name, Kind: oteltrace.SpanKindServer, Series: []attribute.KeyValue{attribute.String("rpc.method", name)}})
+		return p
+	}
+	p := begin("fine")
+	p.End(nil)
+	p.End(errors.New("too late"))
+	begin("error").End(fmt.Errorf("no: %w", context.DeadlineExceeded))
+	begin("word").EndAs("WRONGTYPE", "said \xff")
+	func() {
+		defer func() {
+			if v := recover(); v != "boom" {
+				t.Errorf("the panic's value became %v", v)
+			}
+		}()
+		p := begin("panic")
+		defer p.EndOnPanic()
+		panic("boom")
+	}()
+	for name, want := range map[string]struct {
+		code    codes.Code
+		message string
+		typ     any
+	}{
+		"fine":  {codes.Unset, "", nil},
+		"error": {codes.Error, "no: context deadline exceeded", "timeout"},
+		"word":  {codes.Error, "said \uFFFD", "WRONGTYPE"},
+		"panic": {codes.Error, "panic: boom", "string"},
+	} {
+		s := tp.span(t, name)
+		if s.Status().Code != want.code || s.Status().Description != want.message || attrs(s.Attributes())["error.type"] != want.typ {
+			t.Errorf("%s: %v, error.type %v; want %+v", name, s.Status(), attrs(s.Attributes())["error.type"], want)
+		}
+	}
+	want := []string{
+		"error.type=WRONGTYPE rpc.method=word: 1", "error.type=string rpc.method=panic: 1",
+		"error.type=timeout rpc.method=error: 1", "rpc.method=fine: 1",
+	}
+	if diff := cmp.Diff(want, points(collect(t, reader), "rpc.server.call.duration")); diff != "" {
+		t.Errorf("metric (-want +got):\n%s", diff)
+	}
+}
+
+// TestDoorWithoutProvider: headers are passed on, nothing else happens.
+func TestDoorWithoutProvider(t *testing.T) {
+	door := trace.NewDoor("x.duration")
+	in := propagation.MapCarrier{"traceparent": exampleTraceparent}
+	//nolint:staticcheck // a nil context is the misuse under test
+	ctx, p := door.Begin(nil, trace.Request{Name: "serve", Kind: oteltrace.SpanKindServer, Headers: in})
+	out := propagation.MapCarrier{}
+	_, sent := door.Begin(ctx, trace.Request{Name: "call", Kind: oteltrace.SpanKindClient, Headers: out})
+	sent.SetAttributes(attribute.Bool("x", true))
+	sent.End(nil)
+	p.End(nil)
+	if out["traceparent"] != exampleTraceparent {
+		t.Errorf("passed on %q", out["traceparent"])
+	}
+}
