@@ -244,7 +244,7 @@ func TestIDs(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkIDs(t, s, ids)
-			sorted, dups, err := Sorted(append(slices.Clone(ids), ids[0]))
+			sorted, dups, err := Sorted(append(slices.Clone(ids), ids[0]), (&Space{}).Meter())
 			if err != nil || dups != 1 {
 				t.Fatalf("sorted: %d duplicates, %v", dups, err)
 			}

@@ -156,9 +156,13 @@ func (c *Collector) IDs() (*IDs, error) {
 	return s, nil
 }
 
-// Sorted numbers ids of any kind, at eight bytes an object. It sorts ids in place.
-func Sorted(ids []uint64) (s *IDs, duplicates int64, err error) {
-	slices.Sort(ids)
+// Sorted numbers ids of any kind, at eight bytes an object. It sorts ids in place
+// and keeps them; meter counts how often it touches them.
+func Sorted(ids []uint64, meter *Meter) (s *IDs, duplicates int64, err error) {
+	slices.SortFunc(ids, func(x, y uint64) int {
+		meter.Touch(1)
+		return cmp.Compare(x, y)
+	})
 	n := len(ids)
 	ids = slices.Compact(ids)
 	if len(ids) > maxObjects {

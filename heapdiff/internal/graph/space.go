@@ -35,7 +35,8 @@ type Space struct {
 
 // NewSpace returns a Space that keeps the process below limit bytes of resident
 // memory, if limit is not 0, by dropping pages of dump and of its own scratch
-// files in dir. It does so while its users call [Meter.Touch]. Close it.
+// files in dir, while its users call [Meter.Touch]. With a limit dump must be a
+// mapped file: the pages of other memory would come back empty. Close it.
 func NewSpace(limit int64, dir string, dump []byte) *Space {
 	s := &Space{dir: dir}
 	if limit != 0 && canTrim {

@@ -21,7 +21,7 @@ type Options struct {
 	Map      *genmap.Map // nil: generations are unknown
 	Shallow  bool        // one streaming pass, without references
 	Partial  bool        // go on after damage
-	MaxMem   int64       // 0: no limit
+	MaxMem   int64       // 0: no limit; else the dump must be a mapped file
 	TempDir  string
 	Workers  int
 	Layout   hprof.Layout // zero parts are inferred
@@ -98,6 +98,9 @@ type analysis struct {
 	counts table
 	rows   rows
 	ids    *graph.IDs
+	// unsorted is what ids is made of when they are no addresses.
+	unsorted []uint64
+
 	space  *graph.Space
 	shapes *shapes
 	shape  []uint32 // by index
@@ -196,6 +199,7 @@ func damage(places []*hprof.Error) error {
 }
 
 func (a *analysis) free() {
+	graph.Free(a.space, &a.unsorted)
 	graph.Free(a.space, &a.shape)
 	graph.Free(a.space, &a.number)
 	graph.Free(a.space, &a.ret)

@@ -11,10 +11,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"github.com/clewhq/clew/heapdiff/internal/graph"
 	"github.com/clewhq/clew/heapdiff/internal/hprof"
+	"github.com/clewhq/clew/heapdiff/internal/input"
 	"github.com/clewhq/clew/internal/hproftest"
 )
 
@@ -155,15 +158,15 @@ func (a *analysis) openForTest(got map[uint64]int64) error {
 }
 
 // randomDump is a heap with objects of a few classes that refer to one another
-// in any way, two of the classes not being roots.
-func randomDump(r *rand.Rand) []byte {
+// in any way, two of the classes not being roots. Their ids begin at base.
+func randomDump(r *rand.Rand, base uint64) []byte {
 	d := hproftest.New("1.0.2", []int{4, 8}[r.IntN(2)])
 	n := 5 + r.IntN(60)
 	id := func() uint64 {
 		if r.IntN(4) == 0 {
 			return 0
 		}
-		return 0x8000 + uint64(r.IntN(n))*32
+		return base + uint64(r.IntN(n))*32
 	}
 	ref := func(name string) hproftest.Field { return hproftest.Field{Name: name, Type: 2} }
 	d.Class(0x1000, "java/lang/Object", 0, 0, nil)
@@ -175,10 +178,10 @@ func randomDump(r *rand.Rand) []byte {
 		d.Root(5, 0x1200)
 	}
 	for range 1 + r.IntN(3) {
-		d.Root(7, 0x8000+uint64(r.IntN(n))*32)
+		d.Root(7, base+uint64(r.IntN(n))*32)
 	}
 	for i := range n {
-		at := 0x8000 + uint64(i)*32
+		at := base + uint64(i)*32
 		switch r.IntN(4) {
 		case 0:
 			d.Instance(at, 0x1100, id(), id())
@@ -196,9 +199,12 @@ func randomDump(r *rand.Rand) []byte {
 func TestRetained(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for i := range 100 {
-		t.Run(fmt.Sprint(i), func(t *testing.T) { compare(t, randomDump(r), 1000) })
+		t.Run(fmt.Sprint(i), func(t *testing.T) { compare(t, randomDump(r, 0x8000), 1000) })
 	}
 	compare(t, hproftest.Leak("1.0.2", 8, 50), 1000)
+	for range 20 {
+		compare(t, randomDump(r, 0x8003), 1000) // no addresses: objects of HotSpot lie at multiples of 8
+	}
 }
 
 // TestRetainedOfDumps does the same for the 50 largest objects of real dumps.
@@ -234,7 +240,7 @@ func TestRetainedOfDumps(t *testing.T) {
 func TestLargest(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 50 {
-		data := randomDump(r)
+		data := randomDump(r, 0x8000)
 		f, err := hprof.Open(data)
 		if err != nil {
 			t.Fatal(err)
@@ -256,6 +262,33 @@ func TestLargest(t *testing.T) {
 		}
 		if want := min(5, got.LiveObjects); int64(len(got.Largest)) < 1 || int64(len(got.Largest)) > want {
 			t.Errorf("got %d objects of %d", len(got.Largest), got.LiveObjects)
+		}
+	}
+}
+
+// TestLimit reads heaps whose ids are no addresses, with all tables in files.
+func TestLimit(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 20 {
+		path := filepath.Join(t.TempDir(), "dump")
+		if err := os.WriteFile(path, randomDump(r, 0x8003), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in, err := input.Open(context.Background(), path, input.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = in.Close() }()
+		want, err := Analyze(context.Background(), in.Data, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Analyze(context.Background(), in.Data, Options{MaxMem: 1, TempDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got, cmpopts.IgnoreFields(Result{}, "Dump")); d != "" {
+			t.Errorf("under a limit (-want +got):\n%s", d)
 		}
 	}
 }

@@ -11,12 +11,19 @@ import (
 // peak, which decides whether they fit under a limit.
 const perObject = 45
 
+// perID is the same for an id that is no address.
+const perID = 8
+
 // references is the second pass: the shape of every object and the references
 // that keep others alive. Those to a root are left out, for nothing dominates a
 // root; in most heaps that is every second one, to a class of the boot loader.
 func (a *analysis) references(ctx context.Context) error {
 	n := a.ids.Len()
-	a.space.Expect(int64(n) * perObject)
+	if a.unsorted != nil {
+		a.space.Expect(int64(n) * (perObject + perID))
+	} else {
+		a.space.Expect(int64(n) * perObject)
+	}
 	var err error
 	if a.shape, err = graph.Alloc[uint32](a.space, n); err != nil {
 		return err
@@ -102,9 +109,9 @@ func (l *linker) visitor() hprof.Visitor {
 	return hprof.Visitor{
 		Class: func(c *hprof.Class) { l.class(c) },
 		Instance: func(id, class uint64, fields []byte) {
-			l.meter.Touch(1)
 			i := a.ids.Index(id)
 			pl := l.of(class)
+			l.meter.Touch(1 + len(pl.refs))
 			a.shape[i] = pl.shape
 			l.out.Begin(i)
 			l.edge(pl.object)

@@ -3,6 +3,7 @@ package jvm
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/clewhq/clew/heapdiff/internal/genmap"
 	"github.com/clewhq/clew/heapdiff/internal/graph"
@@ -46,10 +47,24 @@ func (a *analysis) scan(ctx context.Context) error {
 
 // sortIDs numbers ids that are no addresses.
 func (a *analysis) sortIDs(ctx context.Context) error {
-	lists := make([][]uint64, a.Workers)
-	err := a.file.Walk(ctx, a.Workers, func(w int) hprof.Visitor {
-		add := func(id uint64) { lists[w] = append(lists[w], id) }
+	var n int64
+	for i := range a.counts.slots {
+		n += a.counts.slots[i].total()
+	}
+	a.space.Expect(n * perID)
+	var err error
+	if a.unsorted, err = graph.Alloc[uint64](a.space, int(n)); err != nil {
+		return err
+	}
+	var used atomic.Int64
+	err = a.file.Walk(ctx, a.Workers, func(int) hprof.Visitor {
+		meter := a.space.Meter()
+		add := func(id uint64) {
+			meter.Touch(1)
+			a.unsorted[used.Add(1)-1] = id
+		}
 		return hprof.Visitor{
+			Block:     func(int64, int64) { meter.Touch(blockPages) },
 			Class:     func(c *hprof.Class) { add(c.ID) },
 			Instance:  func(id, _ uint64, _ []byte) { add(id) },
 			Objects:   func(id, _ uint64, _ []byte) { add(id) },
@@ -59,11 +74,7 @@ func (a *analysis) sortIDs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := lists[0]
-	for _, l := range lists[1:] {
-		all = append(all, l...)
-	}
-	a.ids, a.out.Duplicates, err = graph.Sorted(all)
+	a.ids, a.out.Duplicates, err = graph.Sorted(a.unsorted[:used.Load()], a.space.Meter())
 	if err != nil {
 		return fmt.Errorf("number the objects: %w", err)
 	}
