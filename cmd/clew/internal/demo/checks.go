@@ -23,6 +23,7 @@ type evidence struct {
 	redis         shop.Ready
 	page          string // its URL
 	interrupted   bool   // before its time
+	spike         *spike // nil when the demo was too short for it, or interrupted before
 }
 
 // check looks at the evidence. It is not made when the demo was interrupted before there was any.
@@ -40,6 +41,7 @@ var checks = []check{
 	checkSameWork,
 	checkRequestLog,
 	checkLeak,
+	checkSpike,
 }
 
 func checkAnswered(_ context.Context, e *evidence) (Check, bool) {

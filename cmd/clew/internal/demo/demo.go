@@ -65,7 +65,7 @@ func Open(o Options) (*Demo, error) {
 	id := rand.Text()
 	d := &Demo{
 		opts: o,
-		runs: [2]run{{"with", "on", "shop", id + "-with"}, {"without", "off", "shop-without-clew", id + "-without"}},
+		runs: [2]run{{name: "with", propagation: "on", namespace: "shop", id: id + "-with"}, {name: "without", propagation: "off", namespace: "shop-without-clew", id: id + "-without"}},
 	}
 	planned := int(o.For.Seconds()*float64(o.Rate)) * spansAPayment
 	memory := func() *store.Memory {
@@ -143,6 +143,11 @@ func (d *Demo) Run(ctx context.Context) (*Report, error) {
 		rest := max(d.opts.For-time.Since(began), time.Second)
 		e.without, err = d.runShop(ctx, fleet, redis, d.runs[1], rest)
 		if err != nil {
+			return nil, err
+		}
+	}
+	if ctx.Err() == nil && d.opts.For >= MinForSpike {
+		if e.spike, err = d.runSpike(ctx, fleet, redis); err != nil {
 			return nil, err
 		}
 	}

@@ -105,14 +105,17 @@ func (b branch) pids() map[string]int {
 // telemetry is the standard environment by which a service knows where its spans go. The ledger uses
 // gRPC, the others HTTP: the receiver speaks both.
 func (f *fleet) telemetry(name string, run run) []string {
-	protocol, endpoint := "http/protobuf", f.otlpHTTP
+	exporter, protocol, endpoint := "otlp", "http/protobuf", f.otlpHTTP
+	if run.silent {
+		exporter = "none"
+	}
 	if name == shop.Ledger {
 		protocol, endpoint = "grpc", f.otlpGRPC
 	}
 	return []string{
 		"OTEL_SERVICE_NAME=" + name,
 		fmt.Sprintf("OTEL_RESOURCE_ATTRIBUTES=service.namespace=%s,%s=%s", run.namespace, runKey, run.id),
-		"OTEL_TRACES_EXPORTER=otlp",
+		"OTEL_TRACES_EXPORTER=" + exporter,
 		"OTEL_METRICS_EXPORTER=none",
 		"OTEL_LOGS_EXPORTER=none",
 		"OTEL_TRACES_SAMPLER=always_on",

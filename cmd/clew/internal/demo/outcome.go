@@ -20,6 +20,7 @@ type run struct {
 	propagation string // the switch of the services
 	namespace   string // service.namespace of their spans
 	id          string // value of runKey
+	silent      bool   // it sends no spans: it is about something else
 }
 
 // runKey is the resource attribute that tells the spans of a run from all others: the receiver takes what

@@ -28,13 +28,14 @@ type Report struct {
 
 	with, without example
 	heap          *ledgerHeap
+	spike         *spike
 }
 
 // report makes the checks.
 func (e *evidence) report(ctx context.Context) *Report {
 	r := &Report{
 		Verdict: e.with.verdict, Interrupted: e.interrupted, Page: e.page, Heap: e.page + heapPath,
-		Redis: e.redis.Addr + ", " + e.redis.Note, heap: e.with.heap,
+		Redis: e.redis.Addr + ", " + e.redis.Note, heap: e.with.heap, spike: e.spike,
 	}
 	r.with, r.Grep = e.with.example(), e.with.logged.command
 	if e.without != nil {

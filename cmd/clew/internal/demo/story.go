@@ -68,6 +68,21 @@ func (s *Story) ran(n int) {
 	s.say("          %s %d payments ", bar(s.last, s.last), n)
 }
 
+// faulting tells that the payment service is going to be slow.
+func (s *Story) faulting(delay time.Duration) {
+	s.say("")
+	s.say("and a fault: each payment takes %v longer for a while, and spikewatch watches", delay)
+}
+
+// noticed tells what came of it.
+func (s *Story) noticed(got *spike) {
+	if got.why != "" {
+		s.say("  slack   %s", got.why)
+		return
+	}
+	s.say("  slack   told after %.1f s, and the end %.1f s after it", got.told.Seconds(), got.over.Seconds())
+}
+
 // judged tells that all is done but to read the report.
 func (s *Story) judged() { s.say("") }
 

@@ -17,6 +17,7 @@ const columns = 80
 func (r *Report) Text(w io.Writer, color bool) error {
 	p := &printer{w: w, color: color}
 	p.example(r)
+	p.slack(r.spike)
 	p.checks(r.Checks)
 	p.numbers(r)
 	if r.Interrupted {

@@ -23,16 +23,24 @@ type payment struct {
 	client *http.Client
 	redis  *redis.Client
 
+	fault   fault
+	latency latency
+
 	mu      sync.Mutex
 	waiting map[string]func(reply) // by payment id: what goes on when the ledger has replied
 }
 
 func (p *payment) routes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /payments", p.pay)
+	mux.HandleFunc("PUT "+FaultPath, p.fault.set)
+	mux.HandleFunc("GET /metrics", p.latency.serve)
 	mux.HandleFunc("POST /replies", p.resume)
 }
 
 func (p *payment) pay(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	defer func() { p.latency.add(time.Since(began)) }()
+	p.fault.wait()
 	var c charge
 	if !receive(w, r, &c) {
 		return
