@@ -14,7 +14,6 @@ import (
 // judgeSampled names the suspects among the stacks of sampled profiles. The
 // statistics, and what they rest on, are in package sampled.
 func judgeSampled(d *Delta) {
-	defer d.dropUnused()
 	d.Findings = slices.Clone(d.Snapshots[len(d.Snapshots)-1].Findings)
 	if len(d.Snapshots) == 1 {
 		d.largestStacks()
@@ -44,14 +43,6 @@ func judgeSampled(d *Delta) {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), strings.Compare(a.Holder, b.Holder), slices.Compare(a.Path, b.Path))
 	})
 	d.verdictSampled()
-}
-
-// dropUnused leaves out the stacks of which nothing was in use in any profile.
-// Their allocations have been counted by then.
-func (d *Delta) dropUnused() {
-	d.Classes = slices.DeleteFunc(d.Classes, func(c ClassDelta) bool {
-		return !slices.ContainsFunc(c.At, func(at Class) bool { return at.Instances > 0 })
-	})
 }
 
 func accused(c sampled.Class) bool { return c == sampled.Leaking || c == sampled.Growing }

@@ -108,6 +108,7 @@ func (b *bytesValue) Type() string { return "size" }
 type shown struct {
 	report.Options
 	focus, ignore, gen string
+	sample             string
 	live, dead         bool
 }
 
@@ -117,6 +118,7 @@ func shownFlags(fs *pflag.FlagSet, top int) *shown {
 	fs.StringVar(&o.focus, "focus", "", "only classes and holders that match this `regexp`")
 	fs.StringVar(&o.ignore, "ignore", "", "no classes and holders that match this `regexp`")
 	fs.StringVar(&o.gen, "gen", "", "only the `generation` old or young")
+	fs.StringVar(&o.sample, "sample-index", string(report.InuseSpace), "which `value` of a profile: inuse_space, inuse_objects, alloc_space or alloc_objects")
 	fs.BoolVar(&o.live, "live", false, "only what a full collection would keep")
 	fs.BoolVar(&o.dead, "dead", false, "only garbage")
 	return o
@@ -137,6 +139,11 @@ func (o *shown) check(all bool) error {
 		o.Generation = report.Generation(o.gen)
 	default:
 		return cli.Usagef("--gen %s: want old or young", o.gen)
+	}
+	switch o.Sample = report.SampleIndex(o.sample); o.Sample {
+	case report.InuseSpace, report.InuseObjects, report.AllocSpace, report.AllocObjects:
+	default:
+		return cli.Usagef("--sample-index %s: want inuse_space, inuse_objects, alloc_space or alloc_objects", o.sample)
 	}
 	switch {
 	case o.live && o.dead:
@@ -171,6 +178,9 @@ func (o *shown) fits(snapshots []*heapdiff.Snapshot) error {
 	for _, s := range snapshots {
 		if (o.Generation != "" || o.State != "") && s.Generations == heapdiff.GenerationsUnknown {
 			return fmt.Errorf("%s: --gen, --live and --dead need the generations, which are unknown; --map tells them", s.Source)
+		}
+		if o.Sample.Allocated() && (s.Sampling == nil || !s.Sampling.Allocations) {
+			return fmt.Errorf("%s: --sample-index %s needs a profile that counts allocations, as Go's do", s.Source, o.sample)
 		}
 		if o.State != "" && !s.Reached {
 			return fmt.Errorf("%s: --live and --dead need the references, which were not read", s.Source)

@@ -18,7 +18,7 @@ import (
 var htmlFiles embed.FS
 
 var htmlPage = template.Must(template.New("page.gohtml").Funcs(template.FuncMap{
-	"bytes": humanize.Bytes, "change": humanize.Change, "count": humanize.Count,
+	"bytes": humanize.Bytes, "count": humanize.Count,
 }).ParseFS(htmlFiles, "html/page.gohtml"))
 
 // The page draws at most so many holders and lists so many classes: what is
@@ -46,11 +46,12 @@ type htmlReport struct {
 }
 
 type htmlClass struct {
-	Name                     string
-	Stack                    []string
-	Bytes, Instances, Growth int64
-	Retained                 int64
-	Old, Young               *heapdiff.Population
+	Name             string
+	Stack            []string
+	Growth           string
+	Bytes, Instances int64
+	Retained         int64
+	Old, Young       *heapdiff.Population
 }
 
 // htmlHolder is a holder, or a function of a stack, for the script: its parent's
@@ -93,7 +94,7 @@ func HTML(w io.Writer, d *heapdiff.Delta, o Options) error {
 		c := &rows[i]
 		at := &c.At[last]
 		a := o.of(at)
-		row := htmlClass{c.Name, nil, a.bytes, a.objects, o.growth(c), at.RetainedBytes, at.Old, at.Young}
+		row := htmlClass{c.Name, nil, o.change(o.growth(c)), a.bytes, a.objects, at.RetainedBytes, at.Old, at.Young}
 		if stack := stackOf(c); len(stack) > 0 {
 			row.Name, row.Stack = fitStack(stack, htmlColumns), stack
 		}

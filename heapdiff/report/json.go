@@ -28,7 +28,7 @@ type jsonReport struct {
 
 type jsonSnapshot struct {
 	Source      string               `json:"source"`
-	Time        string               `json:"time,omitempty"`
+	Time        string               `json:"time"` // empty when the format does not tell
 	Objects     int64                `json:"objects"`
 	Bytes       int64                `json:"bytes"`
 	LiveObjects *int64               `json:"live_objects,omitempty"`
@@ -46,11 +46,14 @@ type jsonClass struct {
 }
 
 type jsonClassAt struct {
-	Instances     int64           `json:"instances"`
-	ShallowBytes  int64           `json:"shallow_bytes"`
-	RetainedBytes *int64          `json:"retained_bytes,omitempty"`
-	Old           *jsonPopulation `json:"old,omitempty"`
-	Young         *jsonPopulation `json:"young,omitempty"`
+	Instances     int64  `json:"instances"`
+	ShallowBytes  int64  `json:"shallow_bytes"`
+	RetainedBytes *int64 `json:"retained_bytes,omitempty"`
+	// Allocated since the program began, where a profile counts it.
+	AllocatedObjects *int64          `json:"allocated_objects,omitempty"`
+	AllocatedBytes   *int64          `json:"allocated_bytes,omitempty"`
+	Old              *jsonPopulation `json:"old,omitempty"`
+	Young            *jsonPopulation `json:"young,omitempty"`
 }
 
 // jsonPopulation counts instances. Live and dead are missing where it is not
@@ -118,6 +121,9 @@ func jsonClassOf(c *heapdiff.Class, s *heapdiff.Snapshot, o Options) jsonClassAt
 	at := jsonClassAt{Instances: c.Instances, ShallowBytes: c.ShallowBytes}
 	if o.Retained && s.Reached {
 		at.RetainedBytes = &c.RetainedBytes
+	}
+	if c.Sample != nil && s.Sampling != nil && s.Sampling.Allocations {
+		at.AllocatedObjects, at.AllocatedBytes = &c.Sample.AllocatedObjects, &c.Sample.AllocatedBytes
 	}
 	at.Old, at.Young = jsonPopulationOf(c.Old, s), jsonPopulationOf(c.Young, s)
 	return at

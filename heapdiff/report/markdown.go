@@ -87,7 +87,7 @@ func markdownClasses(b io.Writer, d *heapdiff.Delta, o *Options) {
 		a := o.of(at)
 		fmt.Fprintf(b, "| %s | %s | %s |", cell(c.Name), humanize.Bytes(a.bytes), humanize.Count(a.objects))
 		if last > 0 {
-			fmt.Fprintf(b, " %s |", humanize.Change(o.growth(c)))
+			fmt.Fprintf(b, " %s |", o.change(o.growth(c)))
 		}
 		if o.Retained && s.Reached {
 			fmt.Fprintf(b, " %s |", humanize.Bytes(at.RetainedBytes))

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/clewhq/clew/heapdiff"
+	"github.com/clewhq/clew/heapdiff/internal/humanize"
 )
 
 // Generation chooses a part of a generational heap.
@@ -24,6 +25,24 @@ const (
 	Dead  State      = "dead"
 )
 
+// SampleIndex chooses what of a sampled profile is shown, in the words of pprof.
+type SampleIndex string
+
+// The choices; the empty string is InuseSpace. The first two mean something in
+// every kind of snapshot.
+const (
+	InuseSpace   SampleIndex = "inuse_space"
+	InuseObjects SampleIndex = "inuse_objects"
+	AllocSpace   SampleIndex = "alloc_space"   // since the program began
+	AllocObjects SampleIndex = "alloc_objects" // since the program began
+)
+
+// Allocated reports whether the choice is what was allocated, in use or not.
+func (i SampleIndex) Allocated() bool { return i == AllocSpace || i == AllocObjects }
+
+// objects reports whether objects are counted, not bytes.
+func (i SampleIndex) objects() bool { return i == InuseObjects || i == AllocObjects }
+
 // Options choose what a report shows. The zero value shows all.
 type Options struct {
 	Top        int            // rows of a table; 0 is no limit
@@ -31,6 +50,7 @@ type Options struct {
 	Ignore     *regexp.Regexp // not those that match
 	Generation Generation
 	State      State
+	Sample     SampleIndex
 	Retained   bool // the retained size of every class too
 	Width      int  // columns of the text; 0 is 100
 }
@@ -44,6 +64,12 @@ type amount struct{ objects, bytes int64 }
 
 // of is the part of a class that the options choose.
 func (o *Options) of(c *heapdiff.Class) amount {
+	if o.Sample.Allocated() {
+		if c.Sample == nil {
+			return amount{}
+		}
+		return amount{c.Sample.AllocatedObjects, c.Sample.AllocatedBytes}
+	}
 	if o.Generation == "" && o.State == "" {
 		return amount{c.Instances, c.ShallowBytes}
 	}
@@ -72,11 +98,12 @@ func (o *Options) of(c *heapdiff.Class) amount {
 func (o *Options) classes(d *heapdiff.Delta) []heapdiff.ClassDelta {
 	var rows []heapdiff.ClassDelta
 	for _, c := range d.Classes {
-		if o.shows(c.Name) && (o.Generation == "" && o.State == "" || o.any(&c)) {
+		chosen := o.Generation == "" && o.State == "" && stackOf(&c) == nil
+		if o.shows(c.Name) && (chosen || o.any(&c)) { // a stack may have nothing in use
 			rows = append(rows, c)
 		}
 	}
-	if o.Generation != "" || o.State != "" || len(d.Snapshots) == 1 {
+	if o.chooses() || len(d.Snapshots) == 1 {
 		slices.SortStableFunc(rows, func(a, b heapdiff.ClassDelta) int {
 			return cmp.Compare(o.weight(&b), o.weight(&a))
 		})
@@ -87,16 +114,29 @@ func (o *Options) classes(d *heapdiff.Delta) []heapdiff.ClassDelta {
 	return rows
 }
 
+// chooses reports whether a part of what there is has been chosen.
+func (o *Options) chooses() bool {
+	return o.Generation != "" || o.State != "" || o.Sample != "" && o.Sample != InuseSpace
+}
+
 func (o *Options) any(c *heapdiff.ClassDelta) bool {
 	return slices.ContainsFunc(c.At, func(at heapdiff.Class) bool { return o.of(&at).objects > 0 })
 }
 
 func (o *Options) weight(c *heapdiff.ClassDelta) int64 {
-	last := o.of(&c.At[len(c.At)-1]).bytes
+	last := o.measure(&c.At[len(c.At)-1])
 	if len(c.At) == 1 {
 		return last
 	}
-	return last - o.of(&c.At[0]).bytes
+	return last - o.measure(&c.At[0])
+}
+
+// measure is what rows are compared by.
+func (o *Options) measure(c *heapdiff.Class) int64 {
+	if o.Sample.objects() {
+		return o.of(c).objects
+	}
+	return o.of(c).bytes
 }
 
 // suspects are the suspects that the options choose.
@@ -113,8 +153,20 @@ func (o *Options) suspects(d *heapdiff.Delta) []heapdiff.Suspect {
 // growth is the growth that a table shows of a class: of the part that the
 // options choose, or else of what the comparison is about.
 func (o *Options) growth(c *heapdiff.ClassDelta) int64 {
-	if o.Generation != "" || o.State != "" {
+	if o.chooses() {
 		return o.weight(c)
 	}
 	return c.Growth()
+}
+
+// change words a growth.
+func (o *Options) change(n int64) string {
+	switch {
+	case !o.Sample.objects():
+		return humanize.Change(n)
+	case n > 0:
+		return "+" + humanize.Count(n)
+	default:
+		return humanize.Count(n)
+	}
 }

@@ -59,7 +59,7 @@ func profiles(t testing.TB) *heapdiff.Delta {
 		s := &heapdiff.Snapshot{
 			Kind: heapdiff.KindGo, Source: fmt.Sprintf("shop-%d.hds", i+1), Time: time.Date(2026, 1, 1, 12, int(i), 0, 0, time.UTC),
 			Objects: 20*i + 60, Bytes: (20*i + 60) * 1000, Generations: heapdiff.GenerationsUnknown,
-			Sampling: &heapdiff.Sampling{Rate: 1}, Warnings: []string{"something is in doubt"},
+			Sampling: &heapdiff.Sampling{Rate: 1, Allocations: true}, Warnings: []string{"something is in doubt"},
 		}
 		for _, c := range []struct {
 			n     int64
@@ -68,10 +68,11 @@ func profiles(t testing.TB) *heapdiff.Delta {
 			{20 * i, []string{"github.com/acme/shop/ledger.(*Book).Append[...]", "github.com/acme/shop/ledger.(*Book).Write", "net/http.serverHandler.ServeHTTP", "net/http.(*conn).serve"}},
 			{50, []string{"bytes.growSlice", "bytes.(*Buffer).Write", "github.com/acme/shop/cache.(*Statements).render", "net/http.serverHandler.ServeHTTP", "net/http.(*conn).serve"}},
 			{2 * min(i, 1), []string{"bufio.NewReaderSize", "net/http.(*conn).serve"}},
+			{0, []string{"encoding/json.Marshal", "net/http.(*conn).serve"}}, // garbage only
 		} {
 			s.Classes = append(s.Classes, heapdiff.Class{
 				Name: strings.Join(c.stack, " < "), Stack: c.stack, Instances: c.n, ShallowBytes: 1000 * c.n,
-				Sample: &heapdiff.Sample{InUse: c.n},
+				Sample: &heapdiff.Sample{InUse: c.n, AllocatedObjects: c.n + 7*i, AllocatedBytes: 1000*c.n + 500*i},
 			})
 		}
 		all = append(all, s)
@@ -107,11 +108,16 @@ func TestGolden(t *testing.T) {
 		"retained": {Retained: true},
 		"dead":     {Generation: Old, State: Dead, Top: 2},
 		"focus":    {Focus: regexp.MustCompile("Order"), Ignore: regexp.MustCompile("script")},
+		"objects":  {Sample: InuseObjects},
+		"alloc":    {Sample: AllocSpace},
 	}
 	for dn, d := range deltas {
 		for on, o := range options {
 			if (dn == "unknown" || dn == "go") && on == "dead" {
 				continue // the command refuses it
+			}
+			if dn != "go" && options[on].Sample != "" {
+				continue // enough
 			}
 			for ext, write := range map[string]func(*bytes.Buffer) error{
 				"txt":  func(b *bytes.Buffer) error { return Text(b, d, o) },

@@ -29,14 +29,14 @@ func stackTreeOf(d *heapdiff.Delta, o *Options) []htmlHolder {
 	}
 	for i := range d.Classes {
 		c := &d.Classes[i]
-		if stack := stackOf(c); o.shows(c.Name) && (c.At[0].ShallowBytes > 0 || c.At[last].ShallowBytes > 0) {
-			t.add(stack, &c.At[0], &c.At[last])
+		if stack := stackOf(c); o.shows(c.Name) && o.any(c) {
+			t.add(stack, o.of(&c.At[0]), o.of(&c.At[last]))
 		}
 	}
 	return t.nodes
 }
 
-func (t *stackTree) add(stack []string, first, last *heapdiff.Class) {
+func (t *stackTree) add(stack []string, first, last amount) {
 	parent := -1
 	for _, frame := range slices.Backward(stack) {
 		k := stackKey{parent, frame}
@@ -47,9 +47,9 @@ func (t *stackTree) add(stack []string, first, last *heapdiff.Class) {
 			t.nodes = append(t.nodes, htmlHolder{Parent: parent, Name: frame})
 		}
 		n := &t.nodes[at]
-		n.Bytes += last.ShallowBytes
-		n.Before += first.ShallowBytes
-		n.Objects += last.Instances
+		n.Bytes += last.bytes
+		n.Before += first.bytes
+		n.Objects += last.objects
 		parent = at
 	}
 	path := slices.Clone(stack)

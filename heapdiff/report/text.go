@@ -205,6 +205,15 @@ func (t *text) columns(s *heapdiff.Snapshot) []string {
 
 func (t *text) title() string {
 	what := "bytes"
+	switch t.o.Sample {
+	case InuseObjects:
+		what = "objects"
+	case AllocSpace:
+		what = "bytes allocated since the start"
+	case AllocObjects:
+		what = "objects allocated since the start"
+	case InuseSpace:
+	}
 	if t.o.Generation != "" || t.o.State != "" {
 		what = strings.TrimSpace(string(t.o.Generation)+" "+string(t.o.State)) + " bytes"
 	}
@@ -228,7 +237,7 @@ func (t *text) row(c *heapdiff.ClassDelta, last int, retained, gens bool) {
 	at := &c.At[last]
 	a := t.o.of(at)
 	if last > 0 {
-		fmt.Fprintf(&b, "%9s ", humanize.Change(t.o.growth(c)))
+		fmt.Fprintf(&b, "%9s ", t.o.change(t.o.growth(c)))
 	}
 	fmt.Fprintf(&b, "%8s %11s", humanize.Bytes(a.bytes), humanize.Count(a.objects))
 	if retained {
