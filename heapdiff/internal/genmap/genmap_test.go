@@ -118,6 +118,7 @@ func TestParseRefuses(t *testing.T) {
 		"ZHeap used 1M":  "VM.info",
 		z17:              "no generations",
 		shenandoahSingle: "no generations",
+		"Heap:\n Epsilon Heap\n  Allocation space:\n   space 262144K,   8% used [0x00000000f0000000, 0x00000000f15e0408, 0x0000000100000000)\n": "no generations",
 		strings.Replace(g1of25, "| E|", "|XX|", 1):              "unknown type",
 		strings.Replace(g1of25, "0x00000000ffa00000", "0x0", 1): "before its top",
 		g1of25 + strings.SplitAfter(g1of25, "\n")[3]:            "overlap",

@@ -38,6 +38,7 @@ var headings = []struct{ prefix, collector string }{
 	{"garbage-first heap", "G1"},
 	{"ZHeap", "ZGC"},
 	{"Shenandoah Heap", "Shenandoah"},
+	{"Epsilon Heap", "Epsilon"}, // which never collects
 }
 
 // Parse reads a map from text. If the text holds several, as a GC log does or
@@ -54,7 +55,7 @@ func Parse(s string) (*Map, error) {
 	}
 	m.counters(lines(s))
 	switch {
-	case single:
+	case single || m.Collector == "Epsilon":
 		return nil, fmt.Errorf("%w: %s of one generation", ErrNoGenerations, m.Collector)
 	case len(m.Regions) > 0:
 		return m, m.sorted()
