@@ -56,6 +56,7 @@ func main() {
 func run(ctx context.Context) error {
 	n := flag.Int("n", 20, "snapshots of each JVM")
 	only := flag.String("only", "", "only flags with this text")
+	classes := flag.String("classes", "", "directory with the compiled Churn.java, for a JVM without a compiler")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "snapchurn-*")
 	if err != nil {
@@ -65,6 +66,10 @@ func run(ctx context.Context) error {
 	source := filepath.Join(dir, "Churn.java")
 	if err := os.WriteFile(source, churn, 0o600); err != nil {
 		return err
+	}
+	program := []string{source}
+	if *classes != "" {
+		program = []string{"-cp", *classes, "Churn"}
 	}
 	wrong := 0
 	var seen []string
@@ -81,7 +86,7 @@ func run(ctx context.Context) error {
 			if !strings.Contains(flags, *only) {
 				continue
 			}
-			s, err := measure(ctx, real, flags, source, dir, *n)
+			s, err := measure(ctx, real, flags, program, dir, *n)
 			if err != nil {
 				return err
 			}
@@ -117,8 +122,8 @@ func (s *score) String() string {
 }
 
 // measure takes n snapshots of one JVM; nil when it does not know the flags.
-func measure(ctx context.Context, java, flags, source, dir string, n int) (*score, error) {
-	args := append(strings.Fields("-Xmx512m -XX:+UnlockExperimentalVMOptions "+flags), source)
+func measure(ctx context.Context, java, flags string, program []string, dir string, n int) (*score, error) {
+	args := append(strings.Fields("-Xmx512m -XX:+UnlockExperimentalVMOptions "+flags), program...)
 	cmd := exec.CommandContext(ctx, java, args...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
