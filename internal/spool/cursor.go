@@ -56,7 +56,8 @@ func (c Cursor) Save(dir string) error {
 
 func replaceFile(path string, b []byte) error {
 	temp := path + ".tmp"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	// The Writer reads it too, and may be another user than who ships.
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}
