@@ -53,7 +53,7 @@ func (e *engine) event(ev lean.Event) {
 	if ev.Arrived == 0 || ev.Read-ev.Arrived < threshold {
 		w = blame.Wait{From: ev.Read, To: ev.End, Served: true}
 	}
-	if w.To-w.From >= threshold && !(w.Served && ev.Blocking) {
+	if w.To-w.From >= threshold && (!w.Served || !ev.Blocking) {
 		for _, part := range ev.Parts {
 			w.Names = append(w.Names, blame.Count(part))
 		}

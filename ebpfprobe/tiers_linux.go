@@ -64,6 +64,9 @@ func (t *tiers) state(name string, state report.TierState, err error) {
 // open attaches the tiers that cfg asks for. Where the kernel lacks what the lean
 // tier stands on, the tier of system calls does what it can alone.
 func (t *tiers) open(cfg Config) error {
+	if e := need.Kernel("observe servers"); e != nil {
+		return e
+	}
 	var err error
 	t.lean, err = lean.Open(lean.Config{
 		Slow: cfg.SlowThreshold, Hold: min(holdFrom, cfg.SlowThreshold), SampleEvery: cfg.SampleEvery,

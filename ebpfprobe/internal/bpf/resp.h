@@ -325,7 +325,10 @@ INLINE void resp_restore(struct resp_walk *w)
 {
 	struct resp *r = w->r;
 
-	w->buf->pos = RESP_CARRY - (r->carried & 63);
+	w->buf->pos = RESP_CARRY;
+	if (!r->carried)
+		return;
+	w->buf->pos -= r->carried & 63;
 	for (u32 i = 0; i < RESP_CARRY / 8; i++)
 		*(u64 *)(w->buf->b + ((w->buf->pos + 8 * i) & RESP_MASK)) = ((u64 *)r->carry)[i];
 	r->carried = 0;

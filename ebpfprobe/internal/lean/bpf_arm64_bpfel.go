@@ -44,6 +44,8 @@ type bpfConn struct {
 		Slot uint32
 		N    uint32
 	}
+	Name       [3]uint64
+	Slot       uint32
 	Kind       uint8
 	Flags      uint8
 	Blocking   uint8
@@ -53,6 +55,7 @@ type bpfConn struct {
 	Script     uint8
 	Seen       uint8
 	Sha        [40]uint8
+	_          [4]byte
 	Resp       struct {
 		_       structs.HostLayout
 		Skip    uint64
@@ -252,6 +255,7 @@ const (
 	bpfVarHoldNs          = "hold_ns"
 	bpfVarNextSlot        = "next_slot"
 	bpfVarPhases          = "phases"
+	bpfVarPortBits        = "port_bits"
 	bpfVarSampleEvery     = "sample_every"
 	bpfVarSlots           = "slots"
 	bpfVarSlowNs          = "slow_ns"
@@ -336,6 +340,7 @@ type bpfVariableSpecs struct {
 	HoldNs          *ebpf.VariableSpec `ebpf:"hold_ns"`
 	NextSlot        *ebpf.VariableSpec `ebpf:"next_slot"`
 	Phases          *ebpf.VariableSpec `ebpf:"phases"`
+	PortBits        *ebpf.VariableSpec `ebpf:"port_bits"`
 	SampleEvery     *ebpf.VariableSpec `ebpf:"sample_every"`
 	Slots           *ebpf.VariableSpec `ebpf:"slots"`
 	SlowNs          *ebpf.VariableSpec `ebpf:"slow_ns"`
@@ -405,6 +410,7 @@ type bpfVariables struct {
 	HoldNs          *ebpf.Variable `ebpf:"hold_ns"`
 	NextSlot        *ebpf.Variable `ebpf:"next_slot"`
 	Phases          *ebpf.Variable `ebpf:"phases"`
+	PortBits        *ebpf.Variable `ebpf:"port_bits"`
 	SampleEvery     *ebpf.Variable `ebpf:"sample_every"`
 	Slots           *ebpf.Variable `ebpf:"slots"`
 	SlowNs          *ebpf.Variable `ebpf:"slow_ns"`

@@ -5,6 +5,11 @@
 
 #include "slots.h"
 
+INLINE int may_serve(u16 port)
+{
+	return port_bits[port >> 6] >> (port & 63) & 1;
+}
+
 INLINE u8 kind_of(const struct server *s, struct sock *sk)
 {
 	u16 port = sk->__sk_common.skc_num;
@@ -13,7 +18,7 @@ INLINE u8 kind_of(const struct server *s, struct sock *sk)
 		return CONN_CLIENT;
 	if (port == s->port[0] || port == s->port[1] || port == s->port[2] || port == s->port[3])
 		return CONN_CLIENT;
-	return CONN_OTHER; /* to a master, between nodes of a cluster */
+	return CONN_OTHER; /* another server's port, as we saw it */
 }
 
 /* Starts to keep state of a connection. One that is seen from its beginning is

@@ -14,7 +14,7 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 )
 
-// kinds of events and of scripts, as in maps.h and server.h
+// Kinds of events and of scripts, as in maps.h and server.h.
 const (
 	eventBatch = iota + 1
 	eventHold

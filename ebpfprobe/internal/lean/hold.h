@@ -14,9 +14,9 @@ INLINE int on_event_loop(const struct server *s)
 }
 
 /* A server with several reading threads is known by the first read of another. */
-INLINE void note_thread(struct server *s)
+INLINE void note_thread(struct server *s, int loop)
 {
-	if (!s->threads && !on_event_loop(s) && s->tgid == bpf_get_current_pid_tgid() >> 32)
+	if (!loop && !s->threads && s->tgid == bpf_get_current_pid_tgid() >> 32)
 		s->threads = 1;
 }
 
@@ -85,7 +85,7 @@ INLINE void end_hold(struct server *s, struct conn *to, u64 now)
 	struct hold *h = &s->hold;
 	int own;
 
-	if (!h->start || !on_event_loop(s))
+	if (!h->start)
 		return;
 	if (now - h->start >= hold_ns) {
 		own = to->from.client_port == h->from.client_port && !h->blocking &&
@@ -103,7 +103,7 @@ INLINE void begin_hold(struct server *s, struct conn *c, u32 size, u64 now)
 {
 	struct hold *h = &s->hold;
 
-	if (s->threads || !on_event_loop(s) || c->flags & FLAG_REPLICA)
+	if (c->flags & FLAG_REPLICA)
 		return;
 	h->start = now;
 	h->sleeps = bpf_get_current_task_btf()->nvcsw;

@@ -73,7 +73,7 @@ INLINE void new_batch(struct conn *c)
 }
 
 /* What was read ends the wait of total requests. */
-INLINE void end_reading(struct reading *r, struct conn *c, struct server *s)
+INLINE void end_reading(struct reading *r, struct conn *c, struct server *s, int loop)
 {
 	struct histogram *h;
 	struct info *i;
@@ -102,7 +102,8 @@ INLINE void end_reading(struct reading *r, struct conn *c, struct server *s)
 			record(c->client, PHASE_WAIT, r->wait, r->total);
 	}
 	count_conn(c, s);
-	begin_hold(s, c, r->total, r->now);
+	if (loop && !s->threads)
+		begin_hold(s, c, r->total, r->now);
 	if (c->flags & FLAG_REPLICA)
 		new_batch(c); /* no reply will come */
 }
@@ -152,7 +153,8 @@ INLINE void read_plain(struct reading *r, struct conn *c, struct server *s, stru
 		keep_text(r, sk);
 	k.w.r = &c->resp;
 	k.w.buf = &r->buf;
-	bpf_loop(65536, read_chunk, &k, 0);
+	if (!read_chunk(0, &k) && r->at < r->length)
+		bpf_loop(65536, read_chunk, &k, 0);
 	if (c->resp.resyncs != resyncs)
 		__sync_fetch_and_add(&s->resyncs, 1);
 }
@@ -165,6 +167,8 @@ INLINE struct conn *known_conn(struct sock *sk)
 
 	if (c)
 		return c;
+	if (sk->__sk_common.skc_family != AF_UNIX && !may_serve(sk->__sk_common.skc_num))
+		return NULL;
 	s = current_server(&server);
 	return s ? new_conn(sk, s, server, RESP_ADRIFT) : NULL;
 }
@@ -186,6 +190,7 @@ int received(u64 *ctx)
 	struct server *s;
 	struct conn *c;
 	u32 zero = 0;
+	int loop;
 
 	if ((int)ctx[1] <= 0 || ctx[2] & MSG_PEEK)
 		return 0;
@@ -197,10 +202,12 @@ int received(u64 *ctx)
 	if (!s)
 		return 0;
 	r->now = bpf_ktime_get_ns();
-	end_hold(s, c, r->now);
+	loop = on_event_loop(s);
+	if (loop)
+		end_hold(s, c, r->now);
 	if (c->kind != CONN_CLIENT)
 		return 0;
-	note_thread(s);
+	note_thread(s, loop);
 	r->wait = take_wait(c, r->now) + c->waiting;
 	c->waiting = r->wait;
 	if (c->answered) {
@@ -218,17 +225,23 @@ int received(u64 *ctx)
 	if (c->resp.state == RESP_TLS && !r->total)
 		read_ciphertext(r, c, s);
 	if (r->total)
-		end_reading(r, c, s);
+		end_reading(r, c, s, loop);
 	return 0;
 }
 
+/* A look at the bytes of a reply costs as much as all else at its write, so only
+ * those are looked at that are as long as errors are: OK, numbers, nil and long
+ * values are not. */
+#define ERROR_MIN 8
+#define ERROR_MAX 512
+
 /* Whether the write's first byte says that the request was refused. */
-INLINE u8 is_error(struct conn *c)
+INLINE u8 is_error(struct conn *c, u32 length)
 {
 	u64 room = 0, user;
 	u8 first = 0;
 
-	if (c->pending != 1 || c->resp.state == RESP_TLS)
+	if (c->pending != 1 || length < ERROR_MIN || length > ERROR_MAX || c->resp.state == RESP_TLS)
 		return 0;
 	user = user_bytes(&room);
 	return user && !bpf_probe_read_user(&first, 1, (void *)user) && first == '-';
@@ -315,7 +328,7 @@ INLINE void record_shares(struct conn *c, struct server *s, u64 now)
 	}
 }
 
-INLINE void first_write(struct conn *c, struct server *s, struct sock *sk, u64 now)
+INLINE void first_write(struct conn *c, struct server *s, struct sock *sk, u32 length, u64 now)
 {
 	u8 error, exemplar = 0;
 	struct info *i;
@@ -325,7 +338,7 @@ INLINE void first_write(struct conn *c, struct server *s, struct sock *sk, u64 n
 	record_parts(c, PHASE_SERVICE, c->service);
 	if (phases > PHASE_SERVICE + 1)
 		record_shares(c, s, now);
-	error = is_error(c);
+	error = is_error(c, length);
 	if (error) {
 		i = bpf_map_lookup_elem(&infos, &c->part[0].slot);
 		if (i)
@@ -376,11 +389,12 @@ int sent(u64 *ctx)
 	if (!s)
 		return 0;
 	now = bpf_ktime_get_ns();
-	end_hold(s, c, now);
+	if (s->hold.start && on_event_loop(s))
+		end_hold(s, c, now);
 	if (c->kind != CONN_CLIENT)
 		return 0;
 	if (!c->answered && c->pending)
-		first_write(c, s, sk, now);
+		first_write(c, s, sk, (int)ctx[1], now);
 	else if (c->pending && !(c->flags & FLAG_PUSHES) && (c->unfinished || now - c->sent < REPLY_PAUSE))
 		further_write(c, now);
 	c->unfinished = (int)ctx[1] >= REPLY_PIECE;

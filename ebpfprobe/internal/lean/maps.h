@@ -103,6 +103,10 @@ struct {
 	__type(value, u32);
 } ports SEC(".maps");
 
+/* A bit for each TCP port where a server may take clients, to tell strangers'
+ * sockets at a glance. */
+u64 port_bits[1024];
+
 #define BATCH 12 /* different names in a batch that are told apart */
 
 struct part {
@@ -130,6 +134,8 @@ struct conn {
 	u32 parts;
 	u32 pad;
 	struct part part[BATCH];
+	u64 name[3]; /* the latest name, */
+	u32 slot; /* and its slot; 0: none yet */
 	u8 kind;
 	u8 flags; /* of all names so far */
 	u8 blocking; /* this batch has a name that may block */

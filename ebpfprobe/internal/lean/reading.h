@@ -31,15 +31,13 @@ INLINE int add_part(struct conn *c, u32 slot, u32 n)
 
 /* Counts the requests of one name that came in a row, and returns the name's
  * flags. */
-GLOBAL u32 count_slot(struct slot_key *k, struct reading *r, struct conn *c)
+GLOBAL u32 count_slot(u32 slot, struct reading *r, struct conn *c)
 {
 	struct server *s;
 	struct info *i;
-	u32 slot;
 
-	if (!k || !r || !c)
+	if (!r || !c)
 		return 0;
-	slot = slot_of(k);
 	i = bpf_map_lookup_elem(&infos, &slot);
 	if (!i)
 		return 0;
@@ -54,27 +52,41 @@ GLOBAL u32 count_slot(struct slot_key *k, struct reading *r, struct conn *c)
 	return i->flags;
 }
 
-GLOBAL int end_run(struct reading *r, struct conn *c)
+/* The slot of the name that came in a row. Connections repeat themselves, which
+ * saves most of the searches. */
+GLOBAL u32 slot_of_run(struct reading *r, struct conn *c)
 {
 	struct slot_key k = {.kind = SLOT_COMMAND};
+
+	if (!r || !c)
+		return 0;
+	if (c->slot && c->name[0] == r->run[0] && c->name[1] == r->run[1] && c->name[2] == r->run[2])
+		return c->slot;
+	k.server = c->server;
+	k.name[0] = c->name[0] = r->run[0];
+	k.name[1] = c->name[1] = r->run[1];
+	k.name[2] = c->name[2] = r->run[2];
+	c->slot = slot_of(&k);
+	return c->slot;
+}
+
+GLOBAL int end_run(struct reading *r, struct conn *c)
+{
+	struct slot_key k = {.kind = SLOT_PREFIX};
 	u32 flags;
 
 	if (!r || !c || !r->run_length)
 		return 0;
-	k.server = c->server;
-	k.name[0] = r->run[0];
-	k.name[1] = r->run[1];
-	k.name[2] = r->run[2];
-	flags = count_slot(&k, r, c);
+	flags = count_slot(slot_of_run(r, c), r, c);
 	c->flags |= flags;
 	if (flags & FLAG_BLOCKING)
 		c->blocking = 1;
 	if (by_prefix && r->prefix[0]) {
-		k.kind = SLOT_PREFIX;
+		k.server = c->server;
 		k.name[0] = r->prefix[0];
 		k.name[1] = r->prefix[1];
 		k.name[2] = r->prefix[2];
-		count_slot(&k, r, c);
+		count_slot(slot_of(&k), r, c);
 	}
 	r->run_length = 0;
 	return 0;

@@ -37,11 +37,34 @@ func (t *Tier) SetServer(place uint32, id Identity) error {
 			return fmt.Errorf("port %d: %w", port, err)
 		}
 	}
+	if err := t.mayServe(id.Ports); err != nil {
+		return err
+	}
 	if former != 0 && former != s.Tgid {
 		_ = t.objects.Pids.Delete(&former) // it may be another place's by now
 	}
 	if err := t.objects.Pids.Put(&s.Tgid, &place); err != nil {
 		return fmt.Errorf("pid %d: %w", id.PID, err)
+	}
+	return nil
+}
+
+// mayServe marks ports as some server's; all of them, where they are not known.
+func (t *Tier) mayServe(ports []uint16) error {
+	var bits [1024]uint64
+	if err := t.objects.PortBits.Get(&bits); err != nil {
+		return fmt.Errorf("mark ports: %w", err)
+	}
+	for _, port := range ports {
+		bits[port/64] |= 1 << (port % 64)
+	}
+	if len(ports) == 0 {
+		for i := range bits {
+			bits[i] = ^uint64(0)
+		}
+	}
+	if err := t.objects.PortBits.Set(&bits); err != nil {
+		return fmt.Errorf("mark ports: %w", err)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 // MaxServers is how many servers can be observed at once.
 const MaxServers = 64
 
-// kinds of slots, as in maps.h
+// Kinds of slots, as in maps.h.
 const (
 	slotCommand = iota
 	slotClient
@@ -185,6 +185,20 @@ func (t *Tier) Programs() map[string]*ebpf.Program {
 		bpfProgReceived: t.objects.Received, bpfProgSent: t.objects.Sent,
 		bpfProgDataReady: t.objects.DataReady, bpfProgConnectionMade: t.objects.ConnectionMade,
 	}
+}
+
+// Links returns the ids of what attaches the programs, by which the kernel tells
+// who asks what is attached.
+func (t *Tier) Links() ([]link.ID, error) {
+	var ids []link.ID
+	for _, l := range t.links {
+		info, err := l.Info()
+		if err != nil {
+			return nil, fmt.Errorf("look at a link: %w", err)
+		}
+		ids = append(ids, info.ID)
+	}
+	return ids, nil
 }
 
 // Detach ends the observation. What was counted can be read on.
