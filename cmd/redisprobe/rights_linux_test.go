@@ -76,7 +76,7 @@ func executable(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer from.Close()
-	dir, err := os.MkdirTemp("", "redisprobe") // t.TempDir may be below a directory of root's own
+	dir, err := os.MkdirTemp("", "redisprobe") //nolint:usetesting // t.TempDir may be below a directory that only root may enter
 	if err != nil {
 		t.Fatal(err)
 	}
