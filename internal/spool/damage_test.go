@@ -185,3 +185,33 @@ func FuzzScanner(f *testing.F) {
 		}
 	})
 }
+
+// A Writer that was killed before anything of it reached a file has lost all it had.
+func TestKilledBeforeTheFirstWrite(t *testing.T) {
+	for name, before := range map[string]int{"new spool": 0, "old spool": 2} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if before > 0 {
+				written(t, dir, before)
+			}
+			s, err := newState(dir, 4711)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.next.Store(7)
+			if err := s.close(); err != nil {
+				t.Fatal(err)
+			}
+			w := mustOpen(t, dir, Options{})
+			if got := w.Stats().Recovered; got != (Recovered{Unclean: true, Lost: 7}) {
+				t.Errorf("recovered %+v, want 7 lost", got)
+			}
+			mustAppend(t, w, "next")
+			mustClose(t, w)
+			r := newReader(t, dir, Cursor{})
+			if got := readAll(t, r); len(got) != before+1 || r.Cursor().Lost != 7 {
+				t.Errorf("%d read and %d lost, want %d and 7", len(got), r.Cursor().Lost, before+1)
+			}
+		})
+	}
+}

@@ -165,7 +165,11 @@ func (w *Writer) finish(ctx context.Context, d *disk) {
 	w.mu.Lock()
 	next := w.next
 	w.mu.Unlock()
-	w.done <- errors.Join(err, d.close(next), w.release())
+	marked := d.close(next)
+	if marked == nil {
+		w.state.next.Store(0) // there is nothing that the next Writer has to find out
+	}
+	w.done <- errors.Join(err, marked, w.release())
 }
 
 func (w *Writer) writeUntil(ctx context.Context, d *disk, b *block) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // Recovered is what a Writer found of one before it that was not closed.
@@ -19,30 +20,57 @@ type Recovered struct {
 // was written in part is cut off, and a mark says with which number it ended.
 func recoverSpool(dir string) (Recovered, error) {
 	all, err := segments(dir)
-	if err != nil || len(all) == 0 {
+	if err != nil {
 		return Recovered{}, err
+	}
+	if len(all) == 0 {
+		return endUnwritten(dir, head{}, 0)
 	}
 	path := segmentPath(dir, all[len(all)-1].number)
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return Recovered{}, fmt.Errorf("recover: %w", err)
 	}
-	r, err := endSession(f, dir)
+	h, err := readHead(f)
+	if err != nil && !errors.Is(err, errHead) {
+		return Recovered{}, errors.Join(fmt.Errorf("recover %s: %w", path, err), f.Close())
+	}
+	var r Recovered
+	if err == nil {
+		r, err = endSession(f, h, dir)
+	} else {
+		r, err = Recovered{Unclean: true}, nil // killed while it began the segment; readers pass over it
+	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return r, fmt.Errorf("recover %s: %w", path, err)
 	}
-	return r, nil
+	last, err := endUnwritten(dir, h, all[len(all)-1].number)
+	last.Unclean, last.Torn, last.Lost = last.Unclean || r.Unclean, r.Torn, last.Lost+r.Lost
+	return last, err
 }
 
-func endSession(f *os.File, dir string) (Recovered, error) {
-	h, err := readHead(f)
-	if errors.Is(err, errHead) {
-		// Killed while it began the segment, or damaged. Readers pass over it.
-		return Recovered{Unclean: true}, nil
+// endUnwritten ends a session that was killed before its first segment: one of the
+// mark alone, behind the segment with the number given, tells how many it had. A
+// Writer that is closed notes that it has none.
+func endUnwritten(dir string, newest head, number uint64) (Recovered, error) {
+	session, counted, ok := readState(dir)
+	if !ok || counted == 0 || session == newest.session {
+		return Recovered{}, nil
 	}
-	if err != nil {
-		return Recovered{}, err
+	if c, err := LoadCursor(dir); err == nil {
+		number = max(number, c.Segment)
 	}
+	b := head{session: session, created: time.Now()}.append(nil)
+	at := len(b)
+	b = appendFrame(b, counted, nil)
+	seal(b[at:])
+	if err := os.WriteFile(segmentPath(dir, number+1), b, 0o600); err != nil {
+		return Recovered{}, fmt.Errorf("recover: %w", err)
+	}
+	return Recovered{Unclean: true, Lost: counted}, nil
+}
+
+func endSession(f *os.File, h head, dir string) (Recovered, error) {
 	end, next, closed, err := lastFrame(f, h.first)
 	if err != nil || closed {
 		return Recovered{}, err
