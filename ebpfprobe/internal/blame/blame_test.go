@@ -34,25 +34,25 @@ func TestLedger(t *testing.T) {
 		{"nothing", nil, nil, nil},
 		{"a hold that nobody waited for", []blame.Hold{eval(0, 200)}, nil, nil},
 		{"behind a script", []blame.Hold{eval(100, 300)}, []blame.Wait{get(120, 301), get(200, 302)}, []report.Blame{
-			blamed(byEval, 1, 200, 200, victim("GET", 2, 102, 181)),
+			blamed(byEval, 1, 200, 200, victims(2, 102, 181)),
 		}},
 		{"the longest of several", []blame.Hold{eval(0, 10), {From: 10 * ms, To: 90 * ms, Cause: report.CauseFsync, By: "fsync"}}, []blame.Wait{get(0, 90)}, []report.Blame{
-			blamed(report.Blame{Cause: report.CauseFsync, By: "fsync"}, 1, 80, 80, victim("GET", 1, 90, 90)),
+			blamed(report.Blame{Cause: report.CauseFsync, By: "fsync"}, 1, 80, 80, victims(1, 90, 90)),
 		}},
 		{"less than half explained", []blame.Hold{eval(0, 40)}, []blame.Wait{get(0, 100)}, []report.Blame{
-			blamed(report.Blame{Cause: report.CauseUnknown, By: "unknown"}, 0, 0, 0, victim("GET", 1, 100, 100)),
+			blamed(report.Blame{Cause: report.CauseUnknown, By: "unknown"}, 0, 0, 0, victims(1, 100, 100)),
 		}},
 		{
 			"a late reply",
 			[]blame.Hold{{From: 1 * ms, To: 2 * ms, Cause: report.CauseCommand, By: "GET"}, eval(2, 200)},
 			[]blame.Wait{{From: 1 * ms, To: 201 * ms, Served: true, Names: []blame.Count{{Name: "GET", N: 1}}}},
 			[]report.Blame{
-				blamed(byEval, 1, 198, 198, victim("GET", 1, 200, 200)),
+				blamed(byEval, 1, 198, 198, victims(1, 200, 200)),
 			},
 		},
 		{"the holder itself", []blame.Hold{eval(1, 200)}, []blame.Wait{{From: 1 * ms, To: 200 * ms, Served: true, Names: []blame.Count{{Name: "EVAL", N: 1}}}}, nil},
 		{"twice by the same", []blame.Hold{eval(0, 50), eval(100, 200)}, []blame.Wait{get(0, 50), get(100, 200)}, []report.Blame{
-			blamed(byEval, 2, 150, 100, victim("GET", 2, 50, 100)),
+			blamed(byEval, 2, 150, 100, victims(2, 50, 100)),
 		}},
 	}
 	for _, test := range tests {
@@ -77,8 +77,8 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-func victim(name string, n, from, to uint64) report.Victim {
-	return report.Victim{Name: name, Count: n, MinNS: from * ms, MaxNS: to * ms}
+func victims(n, from, to uint64) report.Victim {
+	return report.Victim{Name: "GET", Count: n, MinNS: from * ms, MaxNS: to * ms}
 }
 
 func blamed(b report.Blame, times, held, longest uint64, v report.Victim) report.Blame {
