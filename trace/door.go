@@ -204,8 +204,8 @@ func (p *Passage) End(err error) {
 // for failures. An empty errorType is no failure.
 func (p *Passage) EndAs(errorType, message string) { p.end(errorType, utf8Only(message)) }
 
-// EndOnPanic, deferred, ends the passage if a panic is on its way, records that, and lets it go on with
-// the value it had.
+// EndOnPanic ends the passage if a panic is on its way, records that, and lets it go on with the value it
+// had. It must be deferred itself, not called by what is.
 func (p *Passage) EndOnPanic() {
 	v := recover()
 	if v == nil {
