@@ -96,8 +96,13 @@ func TestEveryRequestOnceSampledOrNot(t *testing.T) {
 		})
 	}
 	all.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := l.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	docs, lost := documents(t, dir) // before Close: they must be there already
 	closeLog(t, l)
-	docs, lost := documents(t, dir)
 	spans, sampled, by := map[any]bool{}, 0, map[float64]int{}
 	for _, d := range docs {
 		spans[lookup(d, "span.id")] = true
