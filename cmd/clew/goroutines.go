@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -103,7 +104,7 @@ func showGoroutines(ctx context.Context, s cli.Streams, w io.Writer, f cli.Forma
 	defer func() { err = errors.Join(err, p.Close()) }()
 	var seen goproc.Sightings
 	for n := 1; ; n++ {
-		snap, err := p.Snapshot(ctx, goproc.Options{MaxFrames: o.maxFrames})
+		snap, err := snapshotQuietly(ctx, p, o.maxFrames)
 		if n > 1 && ctx.Err() != nil {
 			return nil // a signal between two readings
 		}
@@ -132,6 +133,21 @@ func showGoroutines(ctx context.Context, s cli.Streams, w io.Writer, f cli.Forma
 			return nil
 		}
 	}
+}
+
+// quietHeap is how far the heap may grow before garbage is collected during a reading after all.
+const quietHeap = 1 << 30
+
+// snapshotQuietly reads the process without collecting our own garbage meanwhile: the collector takes
+// every processor that is free, and what it takes from the process while we hold the lock on its
+// mappings is what the process feels most of a reading; see goproc's BenchmarkPauses.
+func snapshotQuietly(ctx context.Context, p *goproc.Process, maxFrames int) (*goproc.Snapshot, error) {
+	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(quietHeap)
+	defer func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	}()
+	return p.Snapshot(ctx, goproc.Options{MaxFrames: maxFrames})
 }
 
 func writeGoroutines(w io.Writer, f cli.Format, v *report.View, stacks bool) error {

@@ -3,6 +3,7 @@
 package goproc
 
 import (
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,7 @@ func BenchmarkSnapshot(b *testing.B) {
 func BenchmarkPauses(b *testing.B) {
 	tg := start(b, builds[0].make(b, toolchain(b, hostMinor(b))), "pauses")
 	p := tg.open(b)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	const round = 200 * time.Millisecond
 	var alone, read []float64
 	for b.Loop() {

@@ -242,13 +242,15 @@ func watchPauses() {
 	for {
 		before := queued(stat)
 		start := time.Now()
-		b, err := syscall.Mmap(-1, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-		if err != nil {
-			panic(err)
+		// Raw: Go's scheduler may take the P from who is in a system call, and to get
+		// one back is not the reader's doing.
+		page, _, errno := syscall.RawSyscall6(syscall.SYS_MMAP, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE,
+			syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_POPULATE, ^uintptr(0), 0)
+		if errno != 0 {
+			panic(errno)
 		}
-		b[0] = 1
-		if err := syscall.Munmap(b); err != nil {
-			panic(err)
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_MUNMAP, page, 4096, 0); errno != 0 {
+			panic(errno)
 		}
 		took := int64(time.Since(start))
 		if took -= queued(stat) - before; took > longest.Load() {
