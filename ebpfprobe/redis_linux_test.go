@@ -30,7 +30,7 @@ type server struct {
 
 // startRedis starts a redis-server with further arguments, and ends it with the
 // test.
-func startRedis(t *testing.T, args ...string) *server {
+func startRedis(t testing.TB, args ...string) *server {
 	t.Helper()
 	peertest.NeedBPF(t)
 	s := &server{path: peertest.Need(t, "redis"), port: freePort(t)}
@@ -42,7 +42,7 @@ func startRedis(t *testing.T, args ...string) *server {
 	return s
 }
 
-func (s *server) start(t *testing.T) {
+func (s *server) start(t testing.TB) {
 	t.Helper()
 	s.cmd = exec.Command(s.path, s.args...)
 	if err := s.cmd.Start(); err != nil {
@@ -64,7 +64,7 @@ func (s *server) stop() {
 
 func (s *server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -78,7 +78,7 @@ func freePort(t *testing.T) int {
 }
 
 // eventually calls check until it returns nil.
-func eventually(t *testing.T, check func() error) {
+func eventually(t testing.TB, check func() error) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -194,7 +194,7 @@ func (c *conn) commandstats() map[string]uint64 {
 }
 
 // observe starts a probe and ends it with the test.
-func observe(t *testing.T, cfg Config) *Probe {
+func observe(t testing.TB, cfg Config) *Probe {
 	t.Helper()
 	p, err := Start(context.Background(), cfg)
 	if err != nil {
@@ -234,7 +234,7 @@ func commandOf(s report.Server, name string) report.Command {
 }
 
 // benchmark runs redis-benchmark, which has all its replies when it returns.
-func (s *server) benchmark(t *testing.T, args ...string) {
+func (s *server) benchmark(t testing.TB, args ...string) {
 	t.Helper()
 	path := filepath.Join(filepath.Dir(s.path), "redis-benchmark")
 	cmd := exec.Command(path, append([]string{"-p", strconv.Itoa(s.port), "-q"}, args...)...)
