@@ -109,9 +109,17 @@ func figures(i alert.Incident) string {
 	return fmt.Sprintf("%s where %s was expected (z %s)", number(i.Value), number(i.Expected), signed(i.Z))
 }
 
+// tellZ is the z from which on the figure says no more than that the series hardly moved before.
+const tellZ = 1000
+
 func signed(z alert.Number) string {
-	if !z.Known() {
+	switch {
+	case !z.Known():
 		return "unknown"
+	case z >= tellZ:
+		return fmt.Sprintf("+%d or more", tellZ)
+	case z <= -tellZ:
+		return fmt.Sprintf("-%d or less", tellZ)
 	}
 	return fmt.Sprintf("%+.1f", float64(z))
 }
