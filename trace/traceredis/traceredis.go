@@ -78,6 +78,9 @@ func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 		defer p.EndOnPanic()
 		err = next(ctx, cmds)
 		failed := err
+		if errors.Is(err, redis.Nil) {
+			failed = nil // the first command's; another may have failed all the same
+		}
 		for i := 0; failed == nil && i < len(cmds); i++ {
 			if e := cmds[i].Err(); !errors.Is(e, redis.Nil) {
 				failed = e

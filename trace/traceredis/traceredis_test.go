@@ -85,6 +85,9 @@ func TestCommands(t *testing.T) {
 		{"one of a pipeline fails", func(c *redis.Client) {
 			_, _ = c.Pipelined(bg, func(p redis.Pipeliner) error { p.Incr(bg, "a"); p.Incr(bg, "list"); return nil })
 		}, "PIPELINE INCR", "INCR\nINCR", int64(2), "WRONGTYPE", codes.Error},
+		{"one fails behind one that finds nothing", func(c *redis.Client) {
+			_, _ = c.Pipelined(bg, func(p redis.Pipeliner) error { p.Get(bg, "none"); p.Incr(bg, "list"); return nil })
+		}, "PIPELINE", "GET\nINCR", int64(2), "WRONGTYPE", codes.Error},
 		{"transaction", func(c *redis.Client) {
 			_, _ = c.TxPipelined(bg, func(p redis.Pipeliner) error { p.Incr(bg, "a"); p.Set(bg, "b", 1, 0); return nil })
 		}, "MULTI", "INCR\nSET", int64(4), nil, codes.Unset},
