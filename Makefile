@@ -8,6 +8,16 @@ SHELL := /usr/bin/env bash
 BIN := $(CURDIR)/.cache/bin
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+GOTESTSUM_VERSION := v1.13.0
+GOTESTSUM := $(BIN)/gotestsum-$(GOTESTSUM_VERSION)
+
+# The kernel's clocks are among what is tested, and on a machine shared with
+# others a clock lies now and then. So up to three tests that failed run again,
+# when the rest is done and the machine quiet, and are named at the end; one that
+# fails thrice, or races for data, fails the run.
+FLAKY := .cache/reruns.txt
+TEST := $(GOTESTSUM) --format standard-quiet --hide-summary skipped --rerun-fails=2 \
+	--rerun-fails-max-failures 3 --rerun-fails-abort-on-data-race --rerun-fails-report $(FLAKY)
 
 # The race detector needs cgo and a C compiler; without them the tests run without it.
 RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null && echo -race)
@@ -30,9 +40,11 @@ setup: ## bring what the tests talk to: as root by apt and npm, else say what is
 	@tools/setup
 
 .PHONY: test
-test: setup ## run every test, under the race detector where there is a C compiler
+test: setup $(GOTESTSUM) ## run every test, under the race detector where there is a C compiler
 	@[ -n '$(RACE)' ] || echo 'make test: no C compiler, so the tests run without the race detector'
-	go test $(RACE) ./...
+	@rm -f $(FLAKY)
+	$(TEST) --packages ./... -- $(RACE)
+	@if [ -s $(FLAKY) ]; then echo 'these tests ran more than once:'; cat $(FLAKY); fi
 	go test $(RACE) -tags propagate_noambient ./propagate ./trace
 	CLEW_SOAK=$(SOAK) GODEBUG=clobberfree=1 go test $(RACE) -count=1 -run '^TestSoak$$' ./propagate
 	CLEW_SOAK=$(SOAK) GODEBUG=clobberfree=1 go test -count=1 -run '^TestSoak$$' ./propagate
@@ -98,6 +110,10 @@ cover: ## show how much of each package its tests run
 $(GOLANGCI): # not in tools/go.mod: its hundreds of modules are nobody's business
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(BIN)/golangci-lint $@
+
+$(GOTESTSUM):
+	GOBIN=$(BIN) go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
+	mv $(BIN)/gotestsum $@
 
 $(BIN)/benchstat $(BIN)/bpf2go $(BIN)/deadcode $(BIN)/gofumpt $(BIN)/staticcheck: tools/go.mod
 	go -C tools build -o $(BIN)/ $$(go -C tools list tool | grep '/$(@F)$$')
