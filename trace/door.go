@@ -3,10 +3,10 @@ package trace
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
@@ -38,16 +38,31 @@ func NewDoor(duration string, opts ...Option) *Door {
 
 func newDuration(mp metric.MeterProvider, name string) (h metric.Float64Histogram) {
 	defer guard("create metrics")
-	if mp == nil {
-		mp = otel.GetMeterProvider()
-	}
-	made, err := mp.Meter(scopeName, metric.WithSchemaURL(semconv.SchemaURL)).Float64Histogram(name,
-		metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(durationBounds...))
+	made, err := meterOf(mp).Float64Histogram(name,
+		metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(boundsOf(name)...))
 	if err != nil {
 		report(err)
 		return nil
 	}
 	return made
+}
+
+// boundsOf returns the buckets that the conventions advise for the histogram of that name.
+func boundsOf(name string) []float64 {
+	if strings.HasPrefix(name, "db.client.") {
+		return databaseBounds
+	}
+	return durationBounds
+}
+
+// Meter returns the meter that the door's metrics come from, for more of them, or nil if
+// [WithoutMetrics] is among its options.
+func (d *Door) Meter() (m metric.Meter) {
+	defer guard("create metrics")
+	if d.cfg.metrics {
+		m = meterOf(d.cfg.meters)
+	}
+	return m
 }
 
 // Request is what a Door has to know of a request at its beginning.
@@ -65,6 +80,8 @@ type Request struct {
 	Attributes []attribute.KeyValue
 	// Links are what the span is linked to, such as the messages of a batch.
 	Links []oteltrace.Link
+	// Start is when the request began, if that was before Begin; zero: now.
+	Start time.Time
 }
 
 func (r Request) comesIn() bool {
@@ -86,7 +103,10 @@ func (d *Door) Begin(ctx context.Context, r Request) (context.Context, *Passage)
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	p := &Passage{door: d, start: time.Now(), ctx: ctx, series: r.Series}
+	p := &Passage{door: d, start: r.Start, ctx: ctx, series: r.Series}
+	if p.start.IsZero() {
+		p.start = time.Now()
+	}
 	if r.comesIn() {
 		d.receive(p, r)
 	} else {
@@ -145,6 +165,9 @@ func (r Request) options() []oteltrace.SpanStartOption {
 	}
 	if len(r.Links) > 0 {
 		opts = append(opts, oteltrace.WithLinks(r.Links...))
+	}
+	if !r.Start.IsZero() {
+		opts = append(opts, oteltrace.WithTimestamp(r.Start))
 	}
 	return opts
 }

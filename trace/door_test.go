@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"github.com/clewhq/clew/propagate"
@@ -135,6 +137,46 @@ func TestDoorFailures(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, points(collect(t, reader), "rpc.server.call.duration")); diff != "" {
 		t.Errorf("metric (-want +got):\n%s", diff)
+	}
+}
+
+// TestDoorBeganEarlier tells of a request that was over before anybody knew that it is worth a span.
+func TestDoorBeganEarlier(t *testing.T) {
+	tp := record(t)
+	door := trace.NewDoor("", trace.WithTracerProvider(tp))
+	start := time.Now().Add(-time.Hour)
+	_, p := door.Begin(bg, trace.Request{Name: "exec", Kind: oteltrace.SpanKindClient, Start: start})
+	p.End(nil)
+	if got := tp.span(t, "exec").StartTime(); !got.Equal(start) {
+		t.Errorf("the span began at %v, want %v", got, start)
+	}
+}
+
+func TestDoorMeter(t *testing.T) {
+	mp, reader := meter(t)
+	c, err := trace.NewDoor("", trace.WithMeterProvider(mp)).Meter().Int64Counter("more")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Add(bg, 1)
+	if m := collect(t, reader); m["more"].Name == "" {
+		t.Errorf("the meter's counter is not among %v", m)
+	}
+	if m := trace.NewDoor("", trace.WithMeterProvider(mp), trace.WithoutMetrics()).Meter(); m != nil {
+		t.Errorf("a meter %v without metrics", m)
+	}
+}
+
+// TestDoorBuckets: a database answers faster than a web server, and the conventions know it.
+func TestDoorBuckets(t *testing.T) {
+	mp, reader := meter(t)
+	for name, want := range map[string]float64{"db.client.operation.duration": 0.001, "rpc.client.call.duration": 0.005} {
+		_, p := trace.NewDoor(name, trace.WithMeterProvider(mp)).Begin(bg, trace.Request{Name: "x", Kind: oteltrace.SpanKindClient})
+		p.End(nil)
+		h, ok := collect(t, reader)[name].Data.(metricdata.Histogram[float64])
+		if !ok || len(h.DataPoints) != 1 || h.DataPoints[0].Bounds[0] != want {
+			t.Errorf("%s: %+v, want buckets from %v on", name, h, want)
+		}
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 // durationBounds are the buckets the conventions advise for http.*.request.duration, in seconds.
 var durationBounds = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 
+// databaseBounds are those for db.client.operation.duration.
+var databaseBounds = []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10}
+
 // maxSeries bounds what is remembered of attribute sets, not what is recorded.
 const maxSeries = 2000
 
@@ -56,6 +59,14 @@ type instruments struct {
 	options map[series][]metric.RecordOption
 }
 
+// meterOf returns our meter of mp, or of the global provider if that is nil.
+func meterOf(mp metric.MeterProvider) metric.Meter {
+	if mp == nil {
+		mp = otel.GetMeterProvider()
+	}
+	return mp.Meter(scopeName, metric.WithSchemaURL(semconv.SchemaURL))
+}
+
 // newInstruments makes those named http.SIDE.…, or returns nil if c wants none or the meter cannot.
 // The context of a measurement goes along, so that the SDK can pick exemplars from sampled spans.
 func newInstruments(c *config, side string) (in *instruments) {
@@ -63,11 +74,7 @@ func newInstruments(c *config, side string) (in *instruments) {
 		return nil
 	}
 	defer guard("create metrics")
-	mp := c.meters
-	if mp == nil {
-		mp = otel.GetMeterProvider()
-	}
-	m := mp.Meter(scopeName, metric.WithSchemaURL(semconv.SchemaURL))
+	m := meterOf(c.meters)
 	made := &instruments{options: map[series][]metric.RecordOption{}}
 	var errs [4]error
 	made.duration, errs[0] = m.Float64Histogram("http."+side+".request.duration",

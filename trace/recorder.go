@@ -107,7 +107,7 @@ func (w *recorder) shaped() http.ResponseWriter {
 	if _, ok := w.ResponseWriter.(http.CloseNotifier); ok {
 		s |= canCloseNotify
 	}
-	return withShape(w, s)
+	return writerWithShape(w, s)
 }
 
 // shape is a set of optional interfaces. The types for all sets are in shapes.go.
@@ -121,7 +121,7 @@ const (
 	canCloseNotify
 )
 
-//go:generate go run ./internal/genshapes shapes.go
+//go:generate go run ./internal/genshapes http shapes.go
 
 // countedBody counts what a handler reads of the request's body.
 type countedBody struct {

@@ -46,7 +46,7 @@ func TestShapesAreExactlyTheInnerOnes(t *testing.T) {
 	for s := range shape(1 << 5) {
 		in := &inner{ResponseWriter: httptest.NewRecorder()}
 		// The generated types serve as the inner writer too: their own exactness is checked first.
-		w := withShape(&recorder{ResponseWriter: in}, s)
+		w := writerWithShape(&recorder{ResponseWriter: in}, s)
 		checkShape(t, w, s)
 		in.calls = nil
 		outer := &recorder{ResponseWriter: w}
@@ -102,7 +102,7 @@ func TestShapingDoesNotAllocate(t *testing.T) {
 
 func TestShapesAreGenerated(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "shapes.go")
-	if b, err := exec.Command("go", "run", "./internal/genshapes", out).CombinedOutput(); err != nil {
+	if b, err := exec.Command("go", "run", "./internal/genshapes", "http", out).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, b)
 	}
 	want, err := os.ReadFile(out)

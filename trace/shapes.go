@@ -9,8 +9,8 @@ import (
 	"net/http"
 )
 
-// withShape returns w as the type whose optional interfaces are those of s.
-func withShape(w *recorder, s shape) http.ResponseWriter {
+// writerWithShape returns w as the type whose optional interfaces are those of s.
+func writerWithShape(w *recorder, s shape) http.ResponseWriter {
 	switch s {
 	case 0:
 		return writer{w}
