@@ -97,6 +97,7 @@ bench: $(BIN)/benchstat ## measure, beside the rivals; ROUNDS=10 for figures to 
 	go test -run '^$$' -bench . -benchmem -count $(ROUNDS) ./propagate ./trace | tee .cache/bench.txt
 	go -C tools/rivals test -bench . -benchmem -count $(ROUNDS) | tee -a .cache/bench.txt
 	$(BIN)/benchstat .cache/bench.txt
+	go -C tools/rivals run ./middleware
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,13 +22,27 @@ const nameless = "@"
 // knownMethod returns the method as a constant, if it is one of RFC 9110, PATCH or QUERY. What a
 // request holds is a part of its whole first line, which nothing that is kept should keep.
 func knownMethod(method string) (string, bool) {
-	for _, m := range [...]string{
-		http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodDelete,
-		http.MethodOptions, http.MethodPatch, http.MethodConnect, http.MethodTrace, "QUERY",
-	} {
-		if m == method {
-			return m, true
-		}
+	switch method {
+	case http.MethodGet:
+		return http.MethodGet, true
+	case http.MethodPost:
+		return http.MethodPost, true
+	case http.MethodHead:
+		return http.MethodHead, true
+	case http.MethodPut:
+		return http.MethodPut, true
+	case http.MethodDelete:
+		return http.MethodDelete, true
+	case http.MethodOptions:
+		return http.MethodOptions, true
+	case http.MethodPatch:
+		return http.MethodPatch, true
+	case http.MethodConnect:
+		return http.MethodConnect, true
+	case http.MethodTrace:
+		return http.MethodTrace, true
+	case "QUERY":
+		return "QUERY", true
 	}
 	return "", false
 }
@@ -44,13 +59,16 @@ func methodOf(r *http.Request) (method, original string) {
 }
 
 // spanName is "{method} {route}", or the method alone where there is no route; a method that the
-// conventions do not know is named HTTP.
-func spanName(method, route string) string {
+// conventions do not know is named HTTP. The pattern, if the route is from one, often is the name.
+func spanName(method, pattern, route string) string {
 	if method == otherMethod {
 		method = "HTTP"
 	}
-	if route == "" {
+	switch n := len(method); {
+	case route == "":
 		return method
+	case len(pattern) == n+1+len(route) && pattern[:n] == method && pattern[n] == ' ' && pattern[n+1:] == route:
+		return pattern
 	}
 	return method + " " + route
 }
@@ -63,9 +81,11 @@ func routeOf(pattern string) string {
 	return ""
 }
 
-// serverAttributes are known before the handler runs, so that samplers see them.
-func serverAttributes(r *http.Request) []attribute.KeyValue {
-	kv := make([]attribute.KeyValue, 0, 14)
+// maxServerAttributes is how many [appendServerAttributes] adds at most.
+const maxServerAttributes = 13
+
+// appendServerAttributes adds what is known before the handler runs, so that samplers see it.
+func appendServerAttributes(kv []attribute.KeyValue, r *http.Request) []attribute.KeyValue {
 	method, original := methodOf(r)
 	kv = append(kv, semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(schemeOf(r)))
 	if original != "" {
@@ -80,9 +100,11 @@ func serverAttributes(r *http.Request) []attribute.KeyValue {
 	if route := routeOf(r.Pattern); route != "" {
 		kv = append(kv, semconv.HTTPRoute(route))
 	}
-	kv = appendAddress(kv, r.Host, semconv.ServerAddress, semconv.ServerPort)
-	kv = appendAddress(kv, r.RemoteAddr, semconv.NetworkPeerAddress, semconv.NetworkPeerPort)
-	if client := clientAddress(r); client != "" {
+	host, port := splitAddress(r.Host)
+	kv = appendAddress(kv, host, port, semconv.ServerAddressKey, semconv.ServerPortKey)
+	peer, port := splitAddress(r.RemoteAddr)
+	kv = appendAddress(kv, peer, port, semconv.NetworkPeerAddressKey, semconv.NetworkPeerPortKey)
+	if client := clientBehind(r, peer); client != "" {
 		kv = append(kv, semconv.ClientAddress(client))
 	}
 	if ua := r.UserAgent(); ua != "" {
@@ -142,20 +164,24 @@ func schemeOf(r *http.Request) string {
 	return "http"
 }
 
-// clientAddress is the client behind the proxies, by their word, else the peer. A header that holds
-// no address is not repeated.
+// clientAddress is the client behind the proxies, by their word, else the peer.
 func clientAddress(r *http.Request) string {
+	peer, _ := splitAddress(r.RemoteAddr)
+	return clientBehind(r, peer)
+}
+
+// clientBehind is clientAddress where the peer is known. A header that holds no address is not repeated.
+func clientBehind(r *http.Request, peer string) string {
 	if a := forwarded(r, "X-Forwarded-For"); a != "" {
 		host, _ := splitAddress(a)
 		if ip, err := netip.ParseAddr(host); err == nil {
 			return ip.String()
 		}
 	}
-	host, _ := splitAddress(r.RemoteAddr)
-	if host == nameless {
+	if peer == nameless {
 		return ""
 	}
-	return utf8Only(host)
+	return utf8Only(peer)
 }
 
 // forwarded returns the first entry of a proxy's header: the one nearest to the client.
@@ -168,22 +194,25 @@ func forwarded(r *http.Request, name string) string {
 	return strings.TrimSpace(first)
 }
 
-func appendAddress(kv []attribute.KeyValue, hostport string, address func(string) attribute.KeyValue, port func(int) attribute.KeyValue) []attribute.KeyValue {
-	host, p := splitAddress(hostport)
+func appendAddress(kv []attribute.KeyValue, host string, port int, address, portKey attribute.Key) []attribute.KeyValue {
 	if host == "" || host == nameless {
 		return kv
 	}
-	kv = append(kv, address(utf8Only(host)))
-	if p > 0 {
-		kv = append(kv, port(p))
+	kv = append(kv, address.String(utf8Only(host)))
+	if port > 0 {
+		kv = append(kv, portKey.Int(port))
 	}
 	return kv
 }
 
 // splitAddress splits "host:port", "host", "[v6]:port", "[v6]" and "v6". The port is 0 if there is none.
 func splitAddress(s string) (host string, port int) {
-	if !strings.Contains(s, ":") {
+	host, digits, found := strings.Cut(s, ":")
+	if !found {
 		return s, 0 // and no error to allocate
+	}
+	if port, ok := decimal(digits); ok && strings.IndexByte(host, '[') < 0 && strings.IndexByte(host, ']') < 0 {
+		return host, port // the common case
 	}
 	host, digits, err := net.SplitHostPort(s)
 	if err != nil {
@@ -194,6 +223,20 @@ func splitAddress(s string) (host string, port int) {
 		return host, 0
 	}
 	return host, int(p)
+}
+
+// decimal reads a port of one to five digits.
+func decimal(s string) (n int, ok bool) {
+	if s == "" || len(s) > 5 {
+		return 0, false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = 10*n + int(s[i]-'0')
+	}
+	return n, n <= math.MaxUint16
 }
 
 // protocolVersion is network.protocol.version as the conventions spell it: 1.0, 1.1, 2, 3.

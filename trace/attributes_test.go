@@ -2,8 +2,11 @@ package trace
 
 import (
 	"crypto/tls"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,7 +76,7 @@ func TestServerAttributes(t *testing.T) {
 					delete(want, k)
 				}
 			}
-			if d := cmp.Diff(want, asMap(serverAttributes(r))); d != "" {
+			if d := cmp.Diff(want, asMap(appendServerAttributes(nil, r))); d != "" {
 				t.Errorf("attributes (-want +got):\n%s", d)
 			}
 		})
@@ -98,19 +101,41 @@ func TestClientAttributes(t *testing.T) {
 }
 
 func TestSpanName(t *testing.T) {
-	for _, c := range []struct{ method, route, want string }{
-		{"GET", "", "GET"},
-		{"GET", "/a/{id}", "GET /a/{id}"},
-		{otherMethod, "", "HTTP"},
-		{otherMethod, "/a", "HTTP /a"},
+	for _, c := range []struct{ method, pattern, route, want string }{
+		{"GET", "", "", "GET"},
+		{"GET", "", "/a/{id}", "GET /a/{id}"},
+		{"GET", "GET /a/{id}", "/a/{id}", "GET /a/{id}"},
+		{"HEAD", "GET /a/{id}", "/a/{id}", "HEAD /a/{id}"},
+		{"GET", "GET a.example/a", "/a", "GET /a"},
+		{"GET", "GET /a/{id}", "/b/{id}", "GET /b/{id}"},
+		{"PUT", "PUT", "/", "PUT /"},
+		{otherMethod, "", "", "HTTP"},
+		{otherMethod, "", "/a", "HTTP /a"},
 	} {
-		if got := spanName(c.method, c.route); got != c.want {
-			t.Errorf("spanName(%q, %q) = %q, want %q", c.method, c.route, got, c.want)
+		if got := spanName(c.method, c.pattern, c.route); got != c.want {
+			t.Errorf("spanName(%q, %q, %q) = %q, want %q", c.method, c.pattern, c.route, got, c.want)
 		}
 	}
 	for pattern, want := range map[string]string{"": "", "GET /x": "/x", "/": "/", "a.example/b/{c...}": "/b/{c...}", "GET /{$}": "/{$}"} {
 		if got := routeOf(pattern); got != want {
 			t.Errorf("routeOf(%q) = %q, want %q", pattern, got, want)
+		}
+	}
+}
+
+// TestSplitAddress compares the short way with the long one.
+func TestSplitAddress(t *testing.T) {
+	for _, addr := range []string{"a:80", "a", "a:", "a:x", "a:1:2", "[::1]:8", "[::1]", "::1", "[a]b:1", "a]:1", "[a:1", ":80", "a:65535", "a:65536", "a:123456", ""} {
+		host, digits, err := net.SplitHostPort(addr)
+		n, badPort := strconv.ParseUint(digits, 10, 16)
+		if err != nil {
+			host = strings.Trim(addr, "[]")
+		}
+		if badPort != nil {
+			n = 0
+		}
+		if h, p := splitAddress(addr); h != host || p != int(n) {
+			t.Errorf("splitAddress(%q) = %q, %d, want %q, %d", addr, h, p, host, n)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (c *call) begin(r *http.Request) {
 	if c.t.cfg.tracers.provider != nil {
 		tr = c.t.cfg.tracers.tracer
 	}
-	ctx, s := newSpan(p.ctx, tr(), spanName(method, ""), p.outer, p.options(opts))
+	ctx, s := newSpan(p.ctx, tr(), spanName(method, "", ""), p.outer, p.options(opts))
 	c.ctx = ctx
 	if s != nil {
 		c.span, s.kind, s.entry = s, oteltrace.SpanKindClient, p.entry()

@@ -133,10 +133,12 @@ func (s *span) describe(x *exchange, o outcome) {
 	if !s.IsRecording() {
 		return
 	}
-	kv := make([]attribute.KeyValue, 0, 5)
+	list := x.lists.lend()
+	defer x.lists.back(list)
+	kv := list.kv[:0]
 	if o.route != "" {
 		method, _ := methodOf(x.outer)
-		s.SetName(spanName(method, o.route))
+		s.SetName(spanName(method, x.inner.Pattern, o.route))
 		kv = append(kv, semconv.HTTPRoute(o.route))
 	}
 	if o.status != 0 {

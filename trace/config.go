@@ -164,21 +164,25 @@ type tracers struct {
 type cachedTracer struct {
 	provider oteltrace.TracerProvider
 	tracer   oteltrace.Tracer
+	lists    lender
 }
 
-func (t *tracers) tracer() oteltrace.Tracer {
+func (t *tracers) tracer() oteltrace.Tracer { return t.find().tracer }
+
+func (t *tracers) find() *cachedTracer {
 	tp := t.provider
 	if tp == nil {
 		tp = otel.GetTracerProvider()
 	}
 	if c := t.last.Load(); c != nil && c.provider == tp {
-		return c.tracer
+		return c
 	}
 	tr := tracerOf(tp)
+	c := &cachedTracer{tp, tr, lenderTo(tr)}
 	if reflect.ValueOf(tp).Comparable() {
-		t.last.Store(&cachedTracer{tp, tr})
+		t.last.Store(c)
 	}
-	return tr
+	return c
 }
 
 func tracerOf(tp oteltrace.TracerProvider) oteltrace.Tracer {

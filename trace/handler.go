@@ -73,12 +73,6 @@ func served(ctx context.Context) (x *exchange, done bool) {
 	return nil, false
 }
 
-// The options that are the same for every request.
-var (
-	asServer = oteltrace.WithSpanKind(oteltrace.SpanKindServer)
-	asClient = oteltrace.WithSpanKind(oteltrace.SpanKindClient)
-)
-
 // exchange is one request and its response.
 type exchange struct {
 	recorder
@@ -88,7 +82,9 @@ type exchange struct {
 	outer    *http.Request // as it came
 	inner    *http.Request // as next gets it
 	ctx      context.Context
-	span     *span         // nil: nothing to record
+	span     *span         // its own, or nil: nothing to record
+	own      span          // so that it need not be allocated
+	lists    lender        // for what the span is told
 	around   propagate.Ref // what the goroutine carried before
 	body     countedBody
 	route    atomic.Pointer[string] // from SetRoute or an inner Handler
@@ -126,20 +122,21 @@ func (x *exchange) begin() {
 	defer guard("start server span")
 	ctx := x.h.received(r)
 	method, _ := methodOf(r)
-	opts := []oteltrace.SpanStartOption{
-		asServer,
-		oteltrace.WithAttributes(serverAttributes(r)...),
-	}
+	tr := x.h.cfg.tracers.find()
+	list := tr.lists.lend()
+	defer tr.lists.back(list)
+	opts := list.start(r)
 	if remote := oteltrace.SpanContextFromContext(ctx); x.h.cfg.linked && remote.IsRemote() {
 		opts = append(opts, oteltrace.WithNewRoot(), oteltrace.WithLinks(oteltrace.Link{SpanContext: remote}))
 	}
 	// No outer: what this goroutine carried before is the server's business, not the request's.
-	ctx, s := newSpan(ctx, x.h.cfg.tracers.tracer(), spanName(method, routeOf(r.Pattern)), propagate.Ref{}, opts)
+	s := &x.own
+	ctx = s.start(ctx, tr.tracer, spanName(method, r.Pattern, routeOf(r.Pattern)), propagate.Ref{}, opts)
 	x.ctx = ctx
-	if s == nil {
+	if s.Span == nil {
 		return
 	}
-	x.span, s.entry, s.kind = s, x, oteltrace.SpanKindServer
+	x.span, x.lists, s.entry, s.kind = s, tr.lists, x, oteltrace.SpanKindServer
 	x.around, _ = propagate.Origin()
 	s.enter(ctx)
 }

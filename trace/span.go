@@ -27,21 +27,30 @@ type span struct {
 	ended  atomic.Bool
 }
 
-// newSpan starts a span in tr, which takes its parent from ctx. outer is what goroutines that
-// outlive the span fall back to. Without an SDK there is nothing to carry: ctx and the provider's
-// no-op span are returned as they are, and s is nil.
-func newSpan(ctx context.Context, tr oteltrace.Tracer, name string, outer propagate.Ref, opts []oteltrace.SpanStartOption) (_ context.Context, s *span) {
+// newSpan is [span.start] of a new span, which is nil if there is nothing to record.
+func newSpan(ctx context.Context, tr oteltrace.Tracer, name string, outer propagate.Ref, opts []oteltrace.SpanStartOption) (context.Context, *span) {
+	s := new(span)
+	ctx = s.start(ctx, tr, name, outer, opts)
+	if s.Span == nil {
+		return ctx, nil
+	}
+	return ctx, s
+}
+
+// start makes s, which is zero, a span of tr, which takes its parent from ctx. outer is what goroutines
+// that outlive the span fall back to. Without an SDK s stays zero, and the context is tr's own.
+func (s *span) start(ctx context.Context, tr oteltrace.Tracer, name string, outer propagate.Ref, opts []oteltrace.SpanStartOption) context.Context {
 	from := ctx
 	ctx, inner := tr.Start(ctx, utf8Only(name), opts...)
 	if !inner.SpanContext().IsValid() {
-		return ctx, nil
+		return ctx // without an SDK there is nothing to carry
 	}
 	if mark.On() {
 		markBegin(from, inner.SpanContext(), name)
 	}
-	s = &span{Span: inner, tracer: tr}
+	s.Span, s.tracer = inner, tr
 	s.ref = propagate.New(s, outer)
-	return propagate.NewContext(ctx, s.ref), s
+	return propagate.NewContext(ctx, s.ref)
 }
 
 // markBegin tells a running execution trace that a span begins, for package timeline.
