@@ -87,7 +87,7 @@ func (b *backtest) run(ctx context.Context, s cli.Streams) ([]*result, *time.Loc
 	if err := b.checkPlot(); err != nil {
 		return nil, nil, err
 	}
-	all, calendar, err := b.load(ctx, s.In)
+	all, calendar, err := b.load(ctx, s)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -97,7 +97,7 @@ const (
 )
 
 func (e *explain) run(ctx context.Context, s cli.Streams) (*explanation, error) {
-	all, calendar, err := e.load(ctx, s.In)
+	all, calendar, err := e.load(ctx, s)
 	if err != nil {
 		return nil, err
 	}

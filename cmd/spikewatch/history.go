@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -79,7 +79,7 @@ func (s *series) name(h *history) string {
 const maxSeries = 1000
 
 // load reads the series and the calendar.
-func (h *history) load(ctx context.Context, in io.Reader) ([]*series, zscore.Calendar, error) {
+func (h *history) load(ctx context.Context, s cli.Streams) ([]*series, zscore.Calendar, error) {
 	calendar, err := h.readCalendar()
 	if err != nil {
 		return nil, calendar, err
@@ -96,7 +96,7 @@ func (h *history) load(ctx context.Context, in io.Reader) ([]*series, zscore.Cal
 	case h.prometheus != "" && h.query == "":
 		return nil, calendar, errors.New("--prometheus wants a --query")
 	case h.csv != "":
-		all, err = h.readFile(ctx, in)
+		all, err = h.readFile(ctx, s)
 	default:
 		all, err = h.ask(ctx)
 	}
@@ -132,8 +132,8 @@ func (h *history) readCalendar() (zscore.Calendar, error) {
 }
 
 // readFile reads one series from CSV, a counter's as its rate.
-func (h *history) readFile(ctx context.Context, in io.Reader) ([]*series, error) {
-	name := h.csv
+func (h *history) readFile(ctx context.Context, streams cli.Streams) ([]*series, error) {
+	name, in := h.csv, streams.In
 	if name == "-" {
 		name = "standard input"
 	} else {
@@ -145,23 +145,65 @@ func (h *history) readFile(ctx context.Context, in io.Reader) ([]*series, error)
 		in = f
 	}
 	s := new(series)
-	var rate source.Rate
 	for p, err := range source.CSV(in) {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if n := len(s.points); n > 0 && !p.Time.After(s.points[n-1].Time) {
-			return nil, fmt.Errorf("%s: point %d, of %s, is not later than the one before it: sort the file by time, one series in it", name, n+1, p.TimeText)
-		}
-		if h.kind == zscore.KindCounter {
-			p.Value = rate.Next(p.Time, p.Value)
-		}
 		s.points = append(s.points, p)
+	}
+	note, err := s.tidy()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if note != "" {
+		fmt.Fprintf(streams.Err, "warning: %s: %s\n", name, note)
 	}
 	if len(s.points) < 2 {
 		return nil, fmt.Errorf("%s: %d points: a series has at least two", name, len(s.points))
 	}
+	if h.kind == zscore.KindCounter {
+		var rate source.Rate
+		for k := range s.points {
+			s.points[k].Value = rate.Next(s.points[k].Time, s.points[k].Value)
+		}
+	}
 	return []*series{s}, nil
+}
+
+// otherSeries is the share of points at a time that is taken, with another value,
+// from which on a file holds more than one series.
+const otherSeries = 0.1
+
+// tidy puts the points in the order of time, one for each, and says what it did:
+// of two at one time the first that has a value counts, as it would in the daemon.
+func (s *series) tidy() (note string, err error) {
+	byTime := func(a, b source.Point) int { return a.Time.Compare(b.Time) }
+	var notes []string
+	if !slices.IsSortedFunc(s.points, byTime) {
+		slices.SortStableFunc(s.points, byTime)
+		notes = append(notes, "not in the order of time: it was sorted")
+	}
+	kept, again, differ := s.points[:0], 0, 0
+	for k, p := range s.points {
+		if k == 0 || p.Time.After(kept[len(kept)-1].Time) {
+			kept = append(kept, p)
+			continue
+		}
+		again++
+		switch last := &kept[len(kept)-1]; {
+		case math.IsNaN(last.Value):
+			*last = p
+		case p.Value != last.Value && !math.IsNaN(p.Value):
+			differ++
+		}
+	}
+	if n := len(s.points); differ > 1 && float64(differ) > otherSeries*float64(n) {
+		return "", fmt.Errorf("%d of %d points have the time of another and differ: a file holds one series", differ, n)
+	}
+	if s.points = kept; again > 0 {
+		notes = append(notes, fmt.Sprintf("%d points have the time of another: the first counts", again))
+	}
+	return strings.Join(notes, "; "), nil
 }
 
 // ask takes the series from a Prometheus.

@@ -97,7 +97,7 @@ func trials(base zscore.Rule, interval time.Duration) []*trial {
 }
 
 func (u *tune) run(ctx context.Context, s cli.Streams) (*tuning, error) {
-	all, calendar, err := u.load(ctx, s.In)
+	all, calendar, err := u.load(ctx, s)
 	if err != nil {
 		return nil, err
 	}

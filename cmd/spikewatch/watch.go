@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,11 @@ const defaultConfig = "spikewatch.yaml"
 func configFlag(c *cobra.Command) *string {
 	return c.Flags().StringP("config", "c", defaultConfig, "configuration `file`")
 }
+
+// gcPercent is how much the heap may grow before it is collected. Nearly all of it
+// are baselines, which stay: the default would double the memory of the process
+// to spare a hundredth of a core.
+const gcPercent = 15
 
 func runCommand(s cli.Streams) *cobra.Command {
 	c := &cobra.Command{
@@ -41,6 +47,9 @@ unless it is set, with /healthz, /readyz and /metrics beside it.`,
 	file := configFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		logger := cli.Logger(c)
+		if os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(gcPercent)
+		}
 		// Here a hang-up is no end: whoever asks for that sends SIGTERM.
 		signal.Reset(syscall.SIGHUP)
 		hangUp := make(chan os.Signal, 1)

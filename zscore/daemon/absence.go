@@ -20,6 +20,20 @@ func (w *watcher) tick() {
 				w.silent(r, s, now)
 			}
 		}
+	}
+	if now.Sub(w.swept) >= sweepEvery {
+		w.swept = now
+		w.sweep(now)
+	}
+	if len(w.restored) > 0 && now.Sub(w.started) > forgetAfter {
+		w.restored = nil
+	}
+	w.apply(now)
+}
+
+// sweep forgets the series that have long been silent.
+func (w *watcher) sweep(now time.Time) {
+	for _, r := range w.rules {
 		for _, gone := range r.shaper.Sweep(now.Add(-forgetAfter)) {
 			if s := r.series[gone]; s != nil {
 				w.end(r, s, now, "the series has ended")
@@ -27,10 +41,6 @@ func (w *watcher) tick() {
 			delete(r.series, gone)
 		}
 	}
-	if len(w.restored) > 0 && now.Sub(w.started) > forgetAfter {
-		w.restored = nil
-	}
-	w.apply(now)
 }
 
 // silent looks at a series that has not come. While its input cannot be read

@@ -18,19 +18,30 @@ func (w *watcher) orphans(now time.Time) {
 	if now.Sub(w.started) < orphanAfter {
 		return
 	}
-	known := map[string]bool{}
+	lost := map[string]map[string]bool{} // by rule and series
+	for _, i := range w.book.Incidents() {
+		if i.Open() {
+			if lost[i.Rule] == nil {
+				lost[i.Rule] = map[string]bool{}
+			}
+			lost[i.Rule][i.Series] = true
+		}
+	}
 	for _, r := range w.rules {
+		if lost[r.Name] == nil {
+			continue
+		}
 		for _, s := range r.series {
-			known[r.Name+"\x00"+s.of.Labels.String()] = true
+			delete(lost[r.Name], s.of.Labels.String())
 		}
 	}
 	for name := range w.inputs {
-		known[inputRule+"\x00"+name] = true
+		delete(lost[inputRule], name)
 	}
-	for _, i := range w.book.Incidents() {
-		if i.Open() && !known[i.Rule+"\x00"+i.Series] {
+	for rule, all := range lost {
+		for name := range all {
 			w.events = append(w.events, alert.Event{Kind: alert.Resolved, At: now, Incident: alert.Incident{
-				Rule: i.Rule, Series: i.Series, Over: "the series has not come back since spikewatch was started or reloaded",
+				Rule: rule, Series: name, Over: "the series has not come back since spikewatch was started or reloaded",
 			}})
 		}
 	}

@@ -37,31 +37,46 @@ type InputView struct {
 
 // views are the n series of most interest: what fires, then the largest z.
 func (w *watcher) views(n int) (out []SeriesView, total int) {
+	type candidate struct {
+		*series
+		rule *rule
+		loud float64
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
+	var all []candidate
 	for _, r := range w.rules {
 		for _, s := range r.series {
-			out = append(out, s.view(r, now))
+			all = append(all, candidate{s, r, s.loud(now)})
 		}
 	}
-	slices.SortFunc(out, func(x, y SeriesView) int {
-		if x.Firing != y.Firing {
-			if x.Firing {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(loud(y), loud(x)), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Series, y.Series))
+	slices.SortFunc(all, func(x, y candidate) int {
+		return cmp.Or(cmp.Compare(y.loud, x.loud), cmp.Compare(x.rule.Name, y.rule.Name), cmp.Compare(x.of.Labels.Key(), y.of.Labels.Key()))
 	})
-	return out[:min(n, len(out))], len(out)
+	// Only what is shown is written out: the others may be a hundred thousand.
+	for _, c := range all[:min(n, len(all))] {
+		out = append(out, c.view(c.rule, now))
+	}
+	return out, len(all)
 }
 
-func loud(v SeriesView) float64 {
-	if !v.Z.Known() {
+// loud is how far up the page a series belongs.
+func (s *series) loud(now time.Time) float64 {
+	switch {
+	case s.detector == nil:
+		return -1
+	case s.condition.Firing():
+		return 2*zscore.MaxZ + math.Abs(s.last.Z)
+	case s.silent(now) || s.last.State != zscore.Ready:
 		return -1
 	}
-	return math.Abs(float64(v.Z))
+	return math.Abs(s.last.Z)
+}
+
+// silent reports whether a series should have come, and has not.
+func (s *series) silent(now time.Time) bool {
+	return now.Sub(s.came) > 3*max(s.of.Interval(), time.Second)
 }
 
 func (s *series) view(r *rule, now time.Time) SeriesView {
@@ -75,7 +90,7 @@ func (s *series) view(r *rule, now time.Time) SeriesView {
 	}
 	v.Firing, v.At = s.condition.Firing(), s.at
 	switch {
-	case now.Sub(s.came) > 3*max(s.of.Interval(), time.Second):
+	case s.silent(now):
 		v.State = zscore.Absent.String()
 	case s.last.State == zscore.Ready:
 		v.State, v.Expected, v.Z, v.Cause = s.last.State.String(), alert.Number(s.last.Expected), alert.Number(s.last.Z), s.last.Cause.String()
@@ -109,7 +124,7 @@ const (
 func (v SeriesView) chart() (line, band string) {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, g := range v.glances {
-		for _, y := range []float32{g.value, g.low, g.high} {
+		for _, y := range []float32{g.value, g.low(), g.high()} {
 			if y := float64(y); !math.IsNaN(y) && !math.IsInf(y, 0) {
 				lo, hi = math.Min(lo, y), math.Max(hi, y)
 			}
@@ -124,8 +139,8 @@ func (v SeriesView) chart() (line, band string) {
 	var points, upper, lower []string
 	for k, g := range v.glances {
 		points = append(points, at(k, g.value))
-		if g.low == g.low && g.high == g.high {
-			upper, lower = append(upper, at(k, g.high)), append(lower, at(k, g.low))
+		if low, high := g.low(), g.high(); low == low && high == high {
+			upper, lower = append(upper, at(k, high)), append(lower, at(k, low))
 		}
 	}
 	slices.Reverse(lower)

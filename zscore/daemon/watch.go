@@ -24,8 +24,10 @@ const (
 	leastAbsent = 2 * time.Minute
 	// intervalsAbsent is the same in intervals of the series.
 	intervalsAbsent = 4
-	// forgetAfter is when a silent series is forgotten.
+	// forgetAfter is when a silent series is forgotten, and sweepEvery how often
+	// such are looked for.
 	forgetAfter = 24 * time.Hour
+	sweepEvery  = time.Minute
 	// inputRule is the rule of alerts about inputs that cannot be read, and
 	// inputGrace for how long they cannot.
 	inputRule  = "spikewatch-input"
@@ -42,10 +44,11 @@ type watcher struct {
 	mu       sync.Mutex
 	rules    []*rule
 	inputs   map[string]*input
-	current  *input            // that the readings being made come from
-	restored map[string][]byte // snapshots of series that have not come yet
-	events   []alert.Event     // of the readings being made
-	started  time.Time
+	current  *input              // that the readings being made come from
+	restored map[string]baseline // of series that have not come yet
+	events   []alert.Event       // of the readings being made
+	started  time.Time           // or reloaded
+	swept    time.Time           // when silent series were forgotten last
 }
 
 // rule is a rule with its series.
@@ -70,10 +73,6 @@ type series struct {
 	exemplars []source.Exemplar
 }
 
-// glance is what the picture of a series has of one point; without a verdict the
-// band is NaN. A million of them are kept, so they are small.
-type glance struct{ value, low, high float32 }
-
 // input is how an input fares.
 type input struct {
 	name    string
@@ -83,8 +82,8 @@ type input struct {
 	err     error
 }
 
-func newWatcher(c *config.Config, book *alert.Book, restored map[string][]byte, log *slog.Logger, now func() time.Time) (*watcher, error) {
-	w := &watcher{book: book, log: log, now: now, inputs: map[string]*input{}, restored: restored, started: now()}
+func newWatcher(c *config.Config, book *alert.Book, restored map[string]baseline, log *slog.Logger, now func() time.Time) (*watcher, error) {
+	w := &watcher{book: book, log: log, now: now, inputs: map[string]*input{}, restored: restored}
 	return w, w.configure(c)
 }
 
@@ -105,7 +104,7 @@ func (w *watcher) configure(c *config.Config) error {
 		}
 		rules = append(rules, made)
 	}
-	w.rules = rules
+	w.rules, w.started = rules, w.now()
 	for name := range w.inputs {
 		w.inputs[name] = &input{name: name, lastOK: w.now()}
 	}
@@ -192,9 +191,8 @@ func (w *watcher) judge(r *rule, one source.Reading) {
 		r.series[one.Series] = s
 	}
 	s.input, s.came = w.current, w.now()
-	nan := float32(math.NaN())
 	seen := &s.recent[s.n%recentPoints]
-	*seen = glance{float32(one.Value), nan, nan}
+	*seen = newGlance(one.Value, math.NaN(), math.NaN())
 	s.n++
 	if len(one.Exemplars) > 0 && r.Exemplars > 0 {
 		all := append(s.exemplars, one.Exemplars...)
@@ -206,8 +204,7 @@ func (w *watcher) judge(r *rule, one source.Reading) {
 	s.last, s.at = s.detector.Observe(one.Time, one.Value), one.Time
 	if s.last.State == zscore.Ready {
 		fire := r.Rule.Rule.Fire
-		seen.low = float32(s.last.Expected + fire*(s.last.Low-s.last.Expected))
-		seen.high = float32(s.last.Expected + fire*(s.last.High-s.last.Expected))
+		*seen = newGlance(one.Value, s.last.Expected+fire*(s.last.Low-s.last.Expected), s.last.Expected+fire*(s.last.High-s.last.Expected))
 	}
 	w.event(r, s, s.condition.Observe(one.Time, s.last))
 }
@@ -231,7 +228,7 @@ func (w *watcher) begin(r *rule, s *series) bool {
 	s.detector = made.(zscore.Snapshotter) // all of them are
 	if known {
 		delete(w.restored, key)
-		if err := s.detector.UnmarshalBinary(saved); err != nil {
+		if err := saved.into(s.detector); err != nil {
 			w.log.Warn("the baseline that was kept does not fit: it is learnt anew", "rule", r.Name, "series", s.of.Labels.String(), "error", err)
 			made, _ = zscore.NewDetector(r.Detector, r.Schedule, r.Shaping.Kind, interval)
 			s.detector = made.(zscore.Snapshotter)
@@ -309,23 +306,4 @@ func reason(a zscore.Alert, v zscore.Verdict) string {
 		return fmt.Sprintf("no value for %v", a.End.Sub(a.Start).Round(time.Second))
 	}
 	return "unusual against " + v.Cause.String()
-}
-
-// picture are the last values, the oldest first.
-func (s *series) picture() []alert.Number {
-	var out []alert.Number
-	for _, g := range s.glances() {
-		out = append(out, alert.Number(g.value))
-	}
-	return out
-}
-
-// glances are the last points, the oldest first.
-func (s *series) glances() []glance {
-	n := min(s.n, recentPoints)
-	out := make([]glance, 0, n)
-	for k := s.n - n; k < s.n; k++ {
-		out = append(out, s.recent[k%recentPoints])
-	}
-	return out
 }

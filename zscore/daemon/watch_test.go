@@ -233,6 +233,25 @@ func TestAbsorb(t *testing.T) {
 	})
 }
 
+// TestReloadOfLongRunning reloads after days: what was learnt waits for its series.
+func TestReloadOfLongRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		b := newBench(t, dir, oneRule, &fakeslack.Slack{})
+		defer b.stop()
+		time.Sleep(2 * forgetAfter)
+		b.pass(time.Hour, steady(1))
+		if err := b.configure(parse(t, dir, oneRule)); err != nil {
+			t.Fatal(err)
+		}
+		b.pass(15*time.Second, func() map[string]float64 { return nil })
+		b.pass(20*time.Second, steady(1))
+		if views, _ := b.views(1); len(views) != 1 || views[0].State != "ready" {
+			t.Errorf("after a reload: %+v", views)
+		}
+	})
+}
+
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Point is one value of a series. A gap in the series, an empty field or the word
-// NaN, is a Point whose Value is NaN.
+// Point is one value of a series. A gap in the series, an empty field or a word
+// such as NaN or null, is a Point whose Value is NaN.
 type Point struct {
 	Time  time.Time
 	Value float64
@@ -30,6 +30,9 @@ type SyntaxError struct {
 
 // Error begins with the line.
 func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Msg) }
+
+// missing are the words that programs write where there is no value.
+var missing = []string{"", "nan", "null", "na", "n/a", "none"}
 
 // timeLayouts are tried in turn. A time without a zone is taken for UTC.
 var timeLayouts = []string{time.RFC3339, time.DateTime, "2006-01-02T15:04:05"}
@@ -77,7 +80,10 @@ func header(in *csv.Reader) (at, value int, err error) {
 		return 0, 0, err
 	}
 	names[0] = strings.TrimPrefix(names[0], "\ufeff") // spreadsheets write it
-	at, value = slices.Index(names, "timestamp"), slices.Index(names, "value")
+	column := func(want string) int {
+		return slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), want) })
+	}
+	at, value = column("timestamp"), column("value")
 	if at < 0 || value < 0 {
 		return 0, 0, &SyntaxError{1, fmt.Sprintf(`the header is %q: it must name the columns "timestamp" and "value"`, strings.Join(names, ","))}
 	}
@@ -104,11 +110,12 @@ func point(line int, at, value string) (Point, error) {
 		return p, &SyntaxError{line, fmt.Sprintf(`timestamp %q: want one like "2006-01-02T15:04:05+09:00" or "2006-01-02 15:04:05"`, at)}
 	}
 	p.Time = t
-	if strings.TrimSpace(value) == "" {
+	value = strings.TrimSpace(value)
+	if slices.Contains(missing, strings.ToLower(value)) {
 		p.Value = math.NaN()
 		return p, nil
 	}
-	p.Value, err = strconv.ParseFloat(strings.TrimSpace(value), 64)
+	p.Value, err = strconv.ParseFloat(value, 64)
 	if err != nil {
 		return p, &SyntaxError{line, fmt.Sprintf("value %q is not a number", value)}
 	}

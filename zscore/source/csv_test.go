@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestCSV(t *testing.T) {
-	const in = "\ufeffhost,timestamp,value\n" +
+	const in = "\ufeffhost, Timestamp, value\r\n" +
 		"a,2026-11-22T09:00:00+09:00,1.5\n" +
 		"a,2026-11-22 00:00:15.25, 2 \n" +
 		"a,2026-11-22T00:00:30,\n" +
@@ -23,7 +23,8 @@ func TestCSV(t *testing.T) {
 		"a,yesterday,3\n" +
 		"a,2026-11-22 00:01:15,many\n" +
 		"a,2026-11-22 00:01:30\n" +
-		"a,2026-11-22 00:01:45,\"4\n\"\n"
+		"a,2026-11-22 00:01:45,\"4\n\"\n" +
+		"a,2026-11-22 00:02:00,null\r\n"
 	nine := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	want := []struct {
 		at    time.Duration
@@ -38,6 +39,7 @@ func TestCSV(t *testing.T) {
 		{err: `line 7: value "many" is not a number`},
 		{err: "line 8: wrong number of fields"},
 		{at: 105 * time.Second, value: 4},
+		{at: 120 * time.Second, value: math.NaN()},
 	}
 	i := 0
 	for p, err := range CSV(strings.NewReader(in)) {

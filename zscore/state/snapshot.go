@@ -35,6 +35,10 @@ var ErrDamaged = errors.New("snapshot is damaged")
 // SnapshotPath is where the baselines of a shard are kept in dir.
 func SnapshotPath(dir, shard string) string { return filepath.Join(dir, "baselines-"+shard+".snap") }
 
+// BaselineName is the name of a record: that of a series, by a key that only an
+// equal set of labels has, in a rule.
+func BaselineName(rule, series string) string { return rule + "\x00" + series }
+
 // WriteSnapshot replaces the snapshot at path. It calls write with a function
 // that adds a record; what stood there before stays until all is on disk.
 func WriteSnapshot(path string, write func(add func(name string, data []byte) error) error) (err error) {
