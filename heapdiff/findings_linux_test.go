@@ -1,54 +1,33 @@
 package heapdiff
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"os/exec"
 	"regexp"
 	"slices"
 	"testing"
 
-	"github.com/clewhq/clew/internal/peertest"
+	"github.com/clewhq/clew/heapdiff/internal/jvmtest"
 )
 
-// zoo runs testdata/Zoo.java, and takes a snapshot after each of its steps.
+// zoo runs Zoo.java, and takes a snapshot after each of its steps.
 func zoo(t *testing.T, steps int) []*Snapshot {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a JVM")
 	}
-	cmd := exec.Command(peertest.Need(t, "java"), "-XX:+UseSerialGC", "-Xmx128m", "testdata/Zoo.java")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // a finalizer holds it up
-		_ = cmd.Wait()         // killed
-	})
-	said := bufio.NewReader(out)
+	vm := jvmtest.Start(t, jvmtest.Options{Program: "Zoo", Flags: []string{"-XX:+UseSerialGC", "-Xmx128m"}})
 	var all []*Snapshot
 	for i := range steps {
-		if line, err := said.ReadString('\n'); err != nil || line != "up\n" {
-			t.Fatalf("the JVM says %q, %v", line, err)
+		if i > 0 {
+			vm.Say(t, "")
+			vm.Hear(t, "up")
 		}
-		s, err := Snap(t.Context(), cmd.Process.Pid, SnapOptions{Dir: t.TempDir()})
+		s, err := Snap(t.Context(), vm.PID, SnapOptions{Dir: t.TempDir()})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Source = fmt.Sprintf("%d.hprof", i+1)
 		all = append(all, s)
-		if _, err := io.WriteString(in, "\n"); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return all
 }

@@ -205,7 +205,7 @@ func jcmd(ctx context.Context, vm *attach.VM, command string) (string, error) {
 // Since JDK 22 the program runs again while the parts of the dump are put together,
 // and so a busy collector often comes before the second map; with -parallel=1 too.
 func heapDump(ctx context.Context, vm *attach.VM, name string) error {
-	answer, err := jcmd(ctx, vm, "GC.heap_dump -all "+name)
+	answer, err := jcmd(ctx, vm, `GC.heap_dump -all "`+name+`"`) // without quotes a blank or = would end the name
 	if err != nil {
 		return err
 	}
@@ -219,8 +219,8 @@ func heapDump(ctx context.Context, vm *attach.VM, name string) error {
 // dumpName is a name in dir that nobody else guesses: the JVM would follow a link
 // that lies there.
 func dumpName(dir string, vm *attach.VM) (string, error) {
-	if strings.ContainsAny(dir, " \t\n\"'") {
-		return "", fmt.Errorf("the directory %q for the dump has a blank or a quote in its name, which the JVM's commands do not take", dir)
+	if strings.ContainsAny(dir, "\n\"") {
+		return "", fmt.Errorf("the directory %q for the dump has a quote or a line break in its name, which the JVM's commands do not take", dir)
 	}
 	var b [8]byte
 	if _, err := rand.Read(b[:]); err != nil {
@@ -246,10 +246,13 @@ func tempFile(dir, text string) (string, func(), error) {
 // keep copies the dump and its map to where the user wants them, each whole or
 // not at all.
 func keep(dump, to, mapText string) error {
-	if mapText != "" {
-		if err := whole(MapBeside(to), strings.NewReader(mapText)); err != nil {
+	beside := MapBeside(to)
+	if mapText == "" { // an earlier snapshot of this name may have left one
+		if err := os.Remove(beside); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
+	} else if err := whole(beside, strings.NewReader(mapText)); err != nil {
+		return err
 	}
 	f, err := os.Open(dump)
 	if err != nil {
@@ -257,7 +260,7 @@ func keep(dump, to, mapText string) error {
 	}
 	defer func() { _ = f.Close() }() // read only
 	if err := whole(to, f); err != nil {
-		_ = os.Remove(MapBeside(to)) // a map without its dump
+		_ = os.Remove(beside) // a map without its dump
 		return err
 	}
 	return nil

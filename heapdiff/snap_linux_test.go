@@ -1,12 +1,10 @@
 package heapdiff
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,36 +12,8 @@ import (
 	"time"
 
 	"github.com/clewhq/clew/heapdiff/internal/attach"
-	"github.com/clewhq/clew/internal/peertest"
+	"github.com/clewhq/clew/heapdiff/internal/jvmtest"
 )
-
-// startJVM runs a JVM that waits for the end of its input.
-func startJVM(t *testing.T, flags ...string) (pid int) {
-	t.Helper()
-	java := peertest.Need(t, "java")
-	cmd := exec.Command(java, append(flags, "-Xmx64m", "internal/attach/testdata/Sleeper.java")...)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the JVM: %v", err)
-		}
-	})
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "up\n" {
-		t.Fatalf("the JVM says %q, %v", line, err)
-	}
-	return cmd.Process.Pid
-}
 
 func TestSnap(t *testing.T) {
 	if testing.Short() {
@@ -51,8 +21,11 @@ func TestSnap(t *testing.T) {
 	}
 	for _, collector := range []string{"Serial", "G1"} {
 		t.Run(collector, func(t *testing.T) {
-			pid := startJVM(t, "-XX:+Use"+collector+"GC")
-			dir := t.TempDir()
+			pid := jvmtest.Start(t, jvmtest.Options{Flags: []string{"-XX:+Use" + collector + "GC"}}).PID
+			dir := filepath.Join(t.TempDir(), "a 'name' = \\ with,all")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
 			keep := filepath.Join(dir, "x.hprof")
 			s, err := Snap(context.Background(), pid, SnapOptions{Keep: keep, Dir: dir, Options: Options{Shallow: true}})
 			if err != nil {
@@ -90,10 +63,13 @@ func TestSnapRefuses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a JVM")
 	}
-	pid := startJVM(t)
+	pid := jvmtest.Start(t, jvmtest.Options{}).PID
 	dir := t.TempDir()
 	if _, err := Snap(context.Background(), pid, SnapOptions{Dir: filepath.Join(dir, "none")}); err == nil || !strings.Contains(err.Error(), "--dump-dir") {
 		t.Errorf("a directory that is not there: got %v", err)
+	}
+	if _, err := Snap(context.Background(), pid, SnapOptions{Dir: dir + "/\""}); err == nil || !strings.Contains(err.Error(), "quote") {
+		t.Errorf("a directory with a quote: got %v", err)
 	}
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil { // it will not answer any more
 		t.Fatal(err)
@@ -113,5 +89,25 @@ func TestSnapRefuses(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("left in the directory: %v, %v", left, err)
+	}
+}
+
+// TestKeepWithoutMap: the map of an earlier dump of the same name does not stay to
+// be taken for that of this one.
+func TestKeepWithoutMap(t *testing.T) {
+	dir := t.TempDir()
+	dump, to := filepath.Join(dir, "jvm.hprof"), filepath.Join(dir, "kept.hprof")
+	for _, name := range []string{dump, MapBeside(to)} {
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // with an old map, and without
+		if err := keep(dump, to, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(MapBeside(to)); !os.IsNotExist(err) {
+			t.Errorf("the map of another dump is there: %v", err)
+		}
 	}
 }

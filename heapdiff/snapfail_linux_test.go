@@ -1,12 +1,9 @@
 package heapdiff
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -14,36 +11,16 @@ import (
 	"time"
 
 	"github.com/clewhq/clew/heapdiff/internal/attach"
-	"github.com/clewhq/clew/internal/peertest"
+	"github.com/clewhq/clew/heapdiff/internal/jvmtest"
 )
 
-// fullJVM runs a JVM whose heap is full of objects. It ends with the test.
-func fullJVM(t *testing.T, heap string) (*exec.Cmd, io.Writer, *bufio.Reader) {
+// fullJVM runs a JVM whose heap is full of objects.
+func fullJVM(t *testing.T, heap string) *jvmtest.JVM {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a JVM")
 	}
-	cmd := exec.Command(peertest.Need(t, "java"), "-XX:+UseSerialGC", "-Xms"+heap, "-Xmx"+heap, "testdata/Full.java")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may be dead
-		_ = cmd.Wait()         // killed
-	})
-	said := bufio.NewReader(out)
-	if line, err := said.ReadString('\n'); err != nil || line != "up\n" {
-		t.Fatalf("the JVM says %q, %v", line, err)
-	}
-	return cmd, in, said
+	return jvmtest.Start(t, jvmtest.Options{Program: "Full", Flags: []string{"-XX:+UseSerialGC", "-Xms" + heap, "-Xmx" + heap}})
 }
 
 func wantEmpty(t *testing.T, dir string) {
@@ -56,15 +33,11 @@ func wantEmpty(t *testing.T, dir string) {
 // TestSnapOutOfMemory: a JVM that has not a byte left cannot answer, and it is said
 // why, and what would help.
 func TestSnapOutOfMemory(t *testing.T) {
-	cmd, in, said := fullJVM(t, "64m")
-	if _, err := io.WriteString(in, "f\n"); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := said.ReadString('\n'); err != nil || line != "full\n" {
-		t.Fatalf("the JVM says %q, %v", line, err)
-	}
+	vm := fullJVM(t, "64m")
+	vm.Say(t, "f")
+	vm.Hear(t, "full")
 	dir := t.TempDir()
-	_, err := Snap(t.Context(), cmd.Process.Pid, SnapOptions{Dir: dir, Keep: filepath.Join(dir, "x.hprof")})
+	_, err := Snap(t.Context(), vm.PID, SnapOptions{Dir: dir, Keep: filepath.Join(dir, "x.hprof")})
 	if !errors.Is(err, attach.ErrNoListener) || !strings.Contains(err.Error(), "-XX:+HeapDumpOnOutOfMemoryError") {
 		t.Errorf("got %v, want ErrNoListener and what would help", err)
 	}
@@ -74,7 +47,7 @@ func TestSnapOutOfMemory(t *testing.T) {
 // TestSnapOfTheDying: a JVM is killed while it writes its dump, and nothing of that
 // is left.
 func TestSnapOfTheDying(t *testing.T) {
-	cmd, _, _ := fullJVM(t, "512m")
+	vm := fullJVM(t, "512m")
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -85,9 +58,9 @@ func TestSnapOfTheDying(t *testing.T) {
 			}
 			time.Sleep(100 * time.Microsecond)
 		}
-		_ = cmd.Process.Kill()
+		vm.Kill()
 	}()
-	_, err := Snap(ctx, cmd.Process.Pid, SnapOptions{Dir: dir, Keep: filepath.Join(dir, "x.hprof")})
+	_, err := Snap(ctx, vm.PID, SnapOptions{Dir: dir, Keep: filepath.Join(dir, "x.hprof")})
 	if err == nil || ctx.Err() != nil {
 		t.Fatalf("got %v, want an error at once", err)
 	}
@@ -116,8 +89,8 @@ func smallDisk(t *testing.T, size string) string {
 // kept, and under what is unpacked.
 func TestSnapOnAFullDisk(t *testing.T) {
 	small := smallDisk(t, "1m")
-	cmd, _, _ := fullJVM(t, "64m")
-	pid, room := cmd.Process.Pid, t.TempDir()
+	vm := fullJVM(t, "64m")
+	pid, room := vm.PID, t.TempDir()
 	_, err := Snap(t.Context(), pid, SnapOptions{Dir: small})
 	if err == nil || !strings.Contains(err.Error(), "No space left on device (--dump-dir") {
 		t.Errorf("no room for the JVM: got %v", err)

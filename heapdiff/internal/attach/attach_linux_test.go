@@ -1,7 +1,6 @@
 package attach
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clewhq/clew/heapdiff/internal/jvmtest"
 	"github.com/clewhq/clew/internal/peertest"
 )
 
@@ -39,55 +39,6 @@ func jdks(t *testing.T) []string {
 	return real
 }
 
-// start runs a JVM that waits, under another user if uid is not 0, and ends it
-// with the test.
-func start(t *testing.T, java string, uid uint32, flags ...string) (pid int) {
-	t.Helper()
-	source, err := os.ReadFile("testdata/Sleeper.java")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for d := dir; uid != 0 && d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
-		if err := os.Chmod(d, 0o755); err != nil { // so that the other user can read it
-			t.Fatal(err)
-		}
-	}
-	file := filepath.Join(dir, "Sleeper.java")
-	if err := os.WriteFile(file, source, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(java, append(flags, "-Xmx64m", file)...)
-	cmd.Dir = dir
-	if uid != 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-	}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		_, _ = io.Copy(io.Discard, out) // a thread dump may be waiting in the pipe
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the JVM did not end well: %v", err)
-		}
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if line != "up\n" {
-		t.Fatalf("the JVM says %q (%v), want up", line, err)
-	}
-	return cmd.Process.Pid
-}
-
 func jcmd(ctx context.Context, v *VM, command string) (string, error) {
 	r, err := v.Jcmd(ctx, command)
 	if err != nil {
@@ -101,7 +52,7 @@ func jcmd(ctx context.Context, v *VM, command string) (string, error) {
 func TestRealJVM(t *testing.T) {
 	for _, java := range jdks(t) {
 		t.Run(java, func(t *testing.T) {
-			pid := start(t, java, 0)
+			pid := jvmtest.Start(t, jvmtest.Options{Java: java}).PID
 			for _, when := range []string{"asleep", "already listening"} {
 				v, err := Open(t.Context(), pid)
 				if err != nil {
@@ -133,7 +84,7 @@ func TestRealJVMOfAnotherUser(t *testing.T) {
 		t.Skip("needs root, to start a JVM under another user")
 	}
 	const nobody = 65534
-	pid := start(t, peertest.Need(t, "java"), nobody)
+	pid := jvmtest.Start(t, jvmtest.Options{UID: nobody}).PID
 	v, err := Open(t.Context(), pid)
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +100,7 @@ func TestRealJVMOfAnotherUser(t *testing.T) {
 // With -Xrs a JVM has no handler for SIGQUIT, which would end it, but listens
 // from its start.
 func TestRealJVMThatDoesNotHandleSIGQUIT(t *testing.T) {
-	pid := start(t, peertest.Need(t, "java"), 0, "-Xrs")
+	pid := jvmtest.Start(t, jvmtest.Options{Flags: []string{"-Xrs"}}).PID
 	v, err := Open(t.Context(), pid)
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +111,7 @@ func TestRealJVMThatDoesNotHandleSIGQUIT(t *testing.T) {
 }
 
 func TestNoHandlerIsNotSignalled(t *testing.T) {
-	pid := start(t, peertest.Need(t, "java"), 0)
+	pid := jvmtest.Start(t, jvmtest.Options{}).PID
 	p, err := readProcess(pid)
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +126,7 @@ func TestNoHandlerIsNotSignalled(t *testing.T) {
 }
 
 func TestRealJVMWithAttachDisabled(t *testing.T) {
-	pid := start(t, peertest.Need(t, "java"), 0, "-XX:+DisableAttachMechanism")
+	pid := jvmtest.Start(t, jvmtest.Options{Flags: []string{"-XX:+DisableAttachMechanism"}}).PID
 	enough := errors.New("enough")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, enough)
 	defer cancel()

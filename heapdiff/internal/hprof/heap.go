@@ -120,19 +120,15 @@ func (h *Heap) resolve(c *Info, shapes map[uint64]shape) {
 	}
 	s := shape{end: int64(h.Layout.Header)}
 	for _, k := range slices.Backward(chain) {
-
 		done, ok := shapes[k.ID]
 		if !ok {
-			done = h.Layout.extend(s, complete(k.Class))
-			if isContended(k.Class) {
-				done = shape{end: done.end + 2*padding}
-			}
+			done = h.Layout.extend(s, k.Class)
 			shapes[k.ID] = done
 		}
 		s = done
 	}
 	if !strings.HasSuffix(c.Name, "[]") {
-		c.Size = align(s.end, 8)
+		c.Size = align(s.end, h.Layout.Alignment)
 	}
 }
 
@@ -146,7 +142,7 @@ func (h *Heap) classObjects() {
 		}
 	}
 	for _, c := range h.infos {
-		c.ObjectSize = align(mirror+int64(c.staticBytes)+int64(c.staticRefs*h.Layout.Reference), 8)
+		c.ObjectSize = align(mirror+int64(c.staticBytes)+int64(c.staticRefs*h.Layout.Reference), h.Layout.Alignment)
 	}
 }
 

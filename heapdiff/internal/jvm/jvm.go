@@ -181,7 +181,8 @@ func merge(want, found hprof.Layout) hprof.Layout {
 		return want
 	}
 	if want.Header != 0 && want.Header != found.Header {
-		found = hprof.NewLayout(found.Reference, want.Header)
+		other := hprof.NewLayout(found.Reference, want.Header)
+		found.Header, found.ArrayBase = other.Header, other.ArrayBase
 	}
 	if want.Reference != 0 {
 		found.Reference = want.Reference
