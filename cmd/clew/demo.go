@@ -29,10 +29,13 @@ although a payment hops over a go statement, an errgroup, a worker pool, a
 channel, a timer and a continuation that another process resumes. Then it does
 the same with clew's propagation switched off, and shows what is lost. One of the
 services leaks memory, beside a cache that only fills: heapdiff watches it and
-has to name the leak.
+has to name the leak. One of the payments runs a slow script in Redis: redisprobe
+has to say who waited for it, and in which trace it was sent.
 
 It needs no root, no network and nothing installed: a redis-server in PATH is
-used if there is one. All of it listens on loopback only and ends with the demo.
+used if there is one. Only redisprobe needs root and a redis-server; without them
+the demo says so and leaves it out. All of it listens on loopback only and ends
+with the demo.
 
 On a terminal the page stays up until Ctrl-C; with --for the demo ends by itself.
 The exit status is 1 when one of its checks does not pass.`,

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clewhq/clew/internal/peertest"
 )
 
 // demoRun is a demo that runs as a process, as a user starts it.
@@ -101,6 +103,7 @@ type demoCheck struct {
 	Name     string `json:"name"`
 	OK       bool   `json:"ok"`
 	Evidence string `json:"evidence"`
+	Skipped  bool   `json:"skipped"`
 }
 
 // report reads the demo's standard output, which must be one JSON document.
@@ -176,6 +179,14 @@ func TestDemo(t *testing.T) {
 		t.Errorf("page %s, interrupted %v", r.Page, r.Interrupted)
 	}
 	d.wantClean()
+	t.Run("redisprobe", func(t *testing.T) {
+		peertest.Need(t, "redis")
+		peertest.NeedBPF(t)
+		i := slices.IndexFunc(r.Checks, func(c demoCheck) bool { return strings.HasPrefix(c.Name, "redisprobe blames") })
+		if i < 0 || r.Checks[i].Skipped {
+			t.Errorf("redisprobe did not watch: %+v", r.Checks)
+		}
+	})
 }
 
 // Without a redis-server the demo brings its own Redis; nor does it need a home directory.

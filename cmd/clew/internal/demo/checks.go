@@ -15,6 +15,9 @@ type Check struct {
 	OK   bool   `json:"ok"`
 	// Evidence is what was seen: figures, ids, URLs.
 	Evidence string `json:"evidence"`
+	// Skipped says that it was not looked at, for want of what Evidence names. OK is then true, as nothing
+	// has failed.
+	Skipped bool `json:"skipped,omitempty"`
 }
 
 // evidence is what the checks look at.
@@ -41,6 +44,7 @@ var checks = []check{
 	checkSameWork,
 	checkRequestLog,
 	checkLeak,
+	checkScript,
 	checkSpike,
 }
 

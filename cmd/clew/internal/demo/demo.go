@@ -65,9 +65,9 @@ func Open(o Options) (*Demo, error) {
 	id := rand.Text()
 	d := &Demo{
 		opts: o,
-		runs: [2]run{{name: "with", propagation: "on", namespace: "shop", id: id + "-with"}, {name: "without", propagation: "off", namespace: "shop-without-clew", id: id + "-without"}},
+		runs: [2]run{{name: "with", propagation: "on", namespace: "shop", id: id + "-with", script: o.For >= MinForSpike}, {name: "without", propagation: "off", namespace: "shop-without-clew", id: id + "-without"}},
 	}
-	planned := int(o.For.Seconds()*float64(o.Rate)) * spansAPayment
+	planned := (int(o.For.Seconds()*float64(o.Rate)) + maxScriptPayments) * spansAPayment
 	memory := func() *store.Memory {
 		return store.NewMemory(max(planned, store.DefaultMaxSpans), store.WithMaxBytes(storeBytes))
 	}
@@ -140,7 +140,7 @@ func (d *Demo) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	if ctx.Err() == nil {
-		rest := max(d.opts.For-time.Since(began), time.Second)
+		rest := max(d.opts.For-time.Since(began)+e.with.aside, time.Second)
 		e.without, err = d.runShop(ctx, fleet, redis, d.runs[1], rest)
 		if err != nil {
 			return nil, err
@@ -168,25 +168,29 @@ func (d *Demo) runShop(ctx context.Context, fleet *fleet, redis *service, r run,
 	}
 	d.opts.Story.running(r, branch, last)
 	l := load{url: branch[shop.Gateway].url(), prefix: r.name, rate: d.opts.Rate, last: last}
+	o := &outcome{run: r, pids: branch.pids(), cards: l.cards()}
 	unwatch := watchLedger(ctx, branch[shop.Ledger], last)
-	sent := l.run(ctx, fleet.alive, d.opts.Story.sent)
-	heap := unwatch()
+	o.sent = l.run(ctx, fleet.alive, d.opts.Story.sent)
+	o.heap, o.watched = unwatch(), len(o.sent)
+	d.opts.Story.ran(len(o.sent))
+	if r.script && ctx.Err() == nil {
+		d.runScript(ctx, fleet, branch, redis, o)
+	}
 	if err := context.Cause(fleet.alive); err != nil {
 		return nil, err
 	}
 	if err := branch.stop(); err != nil {
 		return nil, err
 	}
-	d.opts.Story.ran(len(sent))
-	if len(sent) == 0 {
+	if len(o.sent) == 0 {
 		return nil, fmt.Errorf("no payment was sent: %w", context.Cause(ctx))
 	}
 	spans := d.spans.of(r)
 	if gone := spans.Stats().EvictedSpans; gone > 0 {
 		return nil, fmt.Errorf("%d spans did not fit into memory: lower --rate or --for", gone)
 	}
-	o := &outcome{run: r, sent: sent, traces: tracesOf(spans, r.id), pids: branch.pids(), cards: l.cards(), heap: heap}
-	o.verdict = Judge(sent, o.traces, shop.Hops())
+	o.traces = tracesOf(spans, r.id)
+	o.verdict = Judge(o.sent, o.traces, shop.Hops())
 	if o.logged, err = readLog(context.WithoutCancel(ctx), d.opts.Command[0], fleet.logOf(r), o.example()); err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func watchLedger(ctx context.Context, ledger *service, last time.Duration) func(
 func checkLeak(_ context.Context, e *evidence) (Check, bool) {
 	h := e.with.heap
 	hasty := len(h.snapshots) < minProfiles && errors.Is(h.err, context.Canceled)
-	if e.interrupted || hasty || len(e.with.sent) < minTurns*e.with.cards {
+	if e.interrupted || hasty || e.with.watched < minTurns*e.with.cards {
 		return Check{}, false
 	}
 	return judgeHeap(h, shop.Leak(), shop.Cache()), true

@@ -83,7 +83,7 @@ func TestLeakIsNotJudgedTooEarly(t *testing.T) {
 		{&ledgerHeap{snapshots: h.snapshots[:2], err: context.Canceled}, 40, false, false},
 		{&ledgerHeap{snapshots: h.snapshots[:2], err: errors.New("refused")}, 40, false, true},
 	} {
-		e := &evidence{with: &outcome{sent: make([]Sent, tt.sent), cards: 10, heap: tt.heap}, interrupted: tt.interrupted}
+		e := &evidence{with: &outcome{watched: tt.sent, cards: 10, heap: tt.heap}, interrupted: tt.interrupted}
 		if _, made := checkLeak(t.Context(), e); made != tt.made {
 			t.Errorf("%+v: made %v", tt, made)
 		}

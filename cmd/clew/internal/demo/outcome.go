@@ -21,6 +21,7 @@ type run struct {
 	namespace   string // service.namespace of their spans
 	id          string // value of runKey
 	silent      bool   // it sends no spans: it is about something else
+	script      bool   // after the load, payments run a slow script in Redis
 }
 
 // runKey is the resource attribute that tells the spans of a run from all others: the receiver takes what
@@ -38,6 +39,9 @@ type outcome struct {
 	logged  logged         // the gateway's request log
 	cards   int            // that paid, in turn
 	heap    *ledgerHeap    // of the ledger
+	watched int            // payments of which the heap tells
+	script  *slowScript    // nil when there was none, or it was interrupted
+	aside   time.Duration  // what that took
 }
 
 // tracesOf are the spans of a run, by trace.

@@ -124,7 +124,7 @@ func watching(ctx context.Context, c *config.Config, act func(page string)) erro
 // the message about that.
 func (s *spike) tell(ctx context.Context, payment, page string, slack *fakeslack.Slack) {
 	taken := func(n int) func() bool { return func() bool { return len(slack.Taken()) >= n } }
-	if !until(ctx, func() bool { return learnt(ctx, page) }) {
+	if !until(ctx, spikeStep, func() bool { return learnt(ctx, page) }) {
 		s.why = "the latency was not learnt"
 		return
 	}
@@ -133,7 +133,7 @@ func (s *spike) tell(ctx context.Context, payment, page string, slack *fakeslack
 	if s.why = setFault(ctx, payment, faultDelay); s.why != "" {
 		return
 	}
-	if !until(ctx, taken(1)) {
+	if !until(ctx, spikeStep, taken(1)) {
 		s.why = "no message came about the fault"
 		return
 	}
@@ -142,7 +142,7 @@ func (s *spike) tell(ctx context.Context, payment, page string, slack *fakeslack
 		return
 	}
 	began = time.Now()
-	if !until(ctx, taken(2)) {
+	if !until(ctx, spikeStep, taken(2)) {
 		s.why = "no message came about its end"
 		return
 	}
@@ -150,9 +150,9 @@ func (s *spike) tell(ctx context.Context, payment, page string, slack *fakeslack
 	pause(ctx, spikeQuiet)
 }
 
-// until asks again and again whether something is so, and gives up in the end.
-func until(ctx context.Context, so func() bool) bool {
-	for end := time.Now().Add(spikeStep); ctx.Err() == nil && time.Now().Before(end); pause(ctx, 50*time.Millisecond) {
+// until asks again and again whether something is so, and gives up after a time.
+func until(ctx context.Context, within time.Duration, so func() bool) bool {
+	for end := time.Now().Add(within); ctx.Err() == nil && time.Now().Before(end); pause(ctx, 50*time.Millisecond) {
 		if so() {
 			return true
 		}

@@ -74,6 +74,15 @@ func (s *Story) faulting(delay time.Duration) {
 	s.say("and a fault: each payment takes %v longer for a while, and spikewatch watches", delay)
 }
 
+// scripting tells that some payments are going to hold Redis.
+func (s *Story) scripting() {
+	s.say("")
+	s.say("and a slow script: a payment has Redis count for a while, for redisprobe to blame")
+}
+
+// scripted tells what came of it.
+func (s *Story) scripted(got *slowScript) { s.say("  probe   %s", got.said()) }
+
 // noticed tells what came of it.
 func (s *Story) noticed(got *spike) {
 	if got.why != "" {

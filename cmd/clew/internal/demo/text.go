@@ -125,8 +125,11 @@ func (p *printer) numbers(r *Report) {
 func (p *printer) checks(checks []Check) {
 	for _, c := range checks {
 		mark := p.paint(green, "✔")
-		if !c.OK {
+		switch {
+		case !c.OK:
 			mark = p.paint(red, "✖")
+		case c.Skipped:
+			mark = p.paint(faint, "–")
 		}
 		p.line("%s %s", mark, c.Name)
 		for _, line := range wrap(c.Evidence, columns-4) {

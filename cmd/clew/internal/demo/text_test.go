@@ -30,8 +30,9 @@ func smallReport() *Report {
 		Verdict: Verdict{Requests: 10, Complete: 10, Spans: 30, Traces: 10},
 		Control: Verdict{Requests: 5, Orphans: 10, Spans: 15, Traces: 12, Torn: []HopCount{{"back", "a", 5}}},
 		Checks: []Check{
-			{"all is well", true, "10 of 10"},
-			{"this too", false, strings.Repeat("evidence ", 12)},
+			{Name: "all is well", OK: true, Evidence: "10 of 10"},
+			{Name: "this too", Evidence: strings.Repeat("evidence ", 12)},
+			{Name: "this maybe", OK: true, Evidence: "not looked at: no CAP_BPF", Skipped: true},
 		},
 		with:    example{"with-1", oteltrace.TraceID{1}, with},
 		without: example{"without-1", oteltrace.TraceID{2}, without},
@@ -63,6 +64,8 @@ The rest lies in traces of its own, which nothing ties to a payment:
 ✖ this too
     evidence evidence evidence evidence evidence evidence evidence evidence
     evidence evidence evidence evidence
+– this maybe
+    not looked at: no CAP_BPF
 
                           with clew   without clew
 payments                         10              5
@@ -125,7 +128,7 @@ func TestTextTellsOfABrokenWriter(t *testing.T) {
 
 func TestFailed(t *testing.T) {
 	r := smallReport()
-	if got, want := r.Failed(), "1 of 2 checks did not pass: this too"; got != want {
+	if got, want := r.Failed(), "1 of 3 checks did not pass: this too"; got != want {
 		t.Errorf("failed %q, want %q", got, want)
 	}
 	r.Checks = r.Checks[:1]

@@ -22,11 +22,15 @@ import (
 
 // newRedis is the Redis client of a service.
 func newRedis(addr string) *redis.Client {
-	const dialTime = 5 * time.Second
+	const (
+		dialTime  = 5 * time.Second
+		replyTime = 10 * time.Second // a busy machine may let a script run for seconds
+	)
 	client := redis.NewClient(&redis.Options{
 		Addr:                     addr,
 		Password:                 os.Getenv(RedisPassword),
 		Dialer:                   propagate.DialContext((&net.Dialer{Timeout: dialTime}).DialContext),
+		ReadTimeout:              replyTime,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	client.AddHook(redisSpans{server: addr})

@@ -85,7 +85,7 @@ func runRedis(ctx context.Context, path, password string, out *bufio.Writer, log
 		return err
 	}
 	note := fmt.Sprintf("redis-server %s, pid %d", version, server.PID())
-	if err := say(out, Ready{Addr: addr.String(), Note: note}); err != nil {
+	if err := say(out, Ready{Addr: addr.String(), Note: note, RedisPID: server.PID()}); err != nil {
 		return err
 	}
 	select {

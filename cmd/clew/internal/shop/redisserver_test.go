@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -32,8 +33,8 @@ func TestRedisServer(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	s := serve(t, Config{Name: Redis})
-	if !strings.HasPrefix(s.Note, "redis-server ") || !strings.Contains(s.Note, ", pid ") {
-		t.Errorf("note %q", s.Note)
+	if !strings.HasPrefix(s.Note, "redis-server ") || !strings.HasSuffix(s.Note, fmt.Sprintf(", pid %d", s.RedisPID)) || s.RedisPID == 0 {
+		t.Errorf("note %q, pid %d", s.Note, s.RedisPID)
 	}
 	wantRedis(t, s.Addr)
 	if err := s.stop(); err != nil {
@@ -48,8 +49,8 @@ func TestBuiltInRedis(t *testing.T) {
 	t.Setenv(RedisPassword, "secret")
 	t.Setenv("PATH", t.TempDir())
 	s := serve(t, Config{Name: Redis})
-	if s.Note != "built-in: no redis-server in PATH" {
-		t.Errorf("note %q", s.Note)
+	if s.Note != "built-in: no redis-server in PATH" || s.RedisPID != 0 {
+		t.Errorf("note %q, pid %d", s.Note, s.RedisPID)
 	}
 	wantRedis(t, s.Addr)
 	if err := s.stop(); err != nil {

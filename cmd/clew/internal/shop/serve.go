@@ -33,6 +33,8 @@ type Config struct {
 type Ready struct {
 	Addr string `json:"addr"` // host:port
 	Note string `json:"note,omitempty"`
+	// RedisPID is the process of the system's redis-server, where there is one.
+	RedisPID int `json:"redis_pid,omitempty"`
 }
 
 // Stop is the line on a service's standard input that asks it to finish its work, hand over its spans and

@@ -114,6 +114,32 @@ func TestShop(t *testing.T) {
 	}
 }
 
+// A card with a limit pays that often and no more; a limit that is no number is told.
+func TestCardLimit(t *testing.T) {
+	db := keepRedis(t)
+	payment := &payment{run: "test", redis: newRedis(db.Addr()), carry: With()}
+	t.Cleanup(func() { _ = payment.redis.Close() })
+	for key, value := range map[string]string{"shop:test:limit:card-1": "2", "shop:test:limit:card-2": "many"} {
+		if err := db.Set(key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct{ card, want string }{
+		{"card-1", ""},
+		{"card-1", ""},
+		{"card-1", "check velocity: payment 3 of the card, whose limit is 2"},
+		{"card-2", `check velocity: strconv.ParseInt: parsing "many": invalid syntax`},
+	} {
+		got := ""
+		if err := payment.velocity(t.Context(), tt.card); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.card, got, tt.want)
+		}
+	}
+}
+
 // A reply that nobody waits for is refused, and so is the second one to the same payment.
 func TestReplyToNobody(t *testing.T) {
 	db := keepRedis(t)
