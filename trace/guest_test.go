@@ -128,7 +128,7 @@ func TestTelemetryThatPanicsIsContained(t *testing.T) {
 
 // handleErrors sets OpenTelemetry's error handler. What was there before cannot be put back: the API
 // only ever shows its own delegate.
-func handleErrors(t *testing.T, f func(error)) {
+func handleErrors(t testing.TB, f func(error)) {
 	t.Helper()
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(f))
 	t.Cleanup(func() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) })

@@ -66,8 +66,9 @@ func extractW3C(ctx context.Context, h http.Header) context.Context {
 }
 
 func injectW3C(ctx context.Context, h http.Header, line *traceparentLine) {
-	if sc := oteltrace.SpanContextFromContext(ctx); sc.IsValid() {
-		h[traceparentHeader] = line.write(sc)
+	sc := oteltrace.SpanFromContext(ctx).SpanContext()
+	if lines := line.write(&sc); lines != nil {
+		h[traceparentHeader] = lines
 		if ts := sc.TraceState(); ts.Len() > 0 {
 			h[tracestateHeader] = []string{ts.String()}
 		}
@@ -83,8 +84,8 @@ func remoteSpanContext(h http.Header) oteltrace.SpanContext {
 	if len(v) != 1 {
 		return oteltrace.SpanContext{}
 	}
-	c, ok := parseTraceparent(v[0])
-	if !ok {
+	var c oteltrace.SpanContextConfig
+	if !parseTraceparent(&c, v[0]) {
 		return oteltrace.SpanContext{}
 	}
 	if ts := h[tracestateHeader]; len(ts) > 0 {
@@ -95,47 +96,42 @@ func remoteSpanContext(h http.Header) oteltrace.SpanContext {
 	return oteltrace.NewSpanContext(c)
 }
 
+const knownFlags = oteltrace.FlagsSampled | oteltrace.FlagsRandom
+
 // parseTraceparent reads version "-" trace-id "-" parent-id "-" trace-flags as W3C Trace Context,
-// section 3.2, has it. Later versions may carry more after another dash, version 00 may not.
-func parseTraceparent(s string) (c oteltrace.SpanContextConfig, ok bool) {
+// section 3.2, has it, into c. Version 00 is those 55 bytes, and has two flags.
+func parseTraceparent(c *oteltrace.SpanContextConfig, s string) bool {
 	if len(s) < traceparentLen || s[2] != '-' || s[35] != '-' || s[52] != '-' {
-		return c, false
+		return false
 	}
+	if s[0] == '0' && s[1] == '0' {
+		flags := s[54] - '0'
+		if len(s) != traceparentLen || s[53] != '0' || flags > byte(knownFlags) {
+			return false
+		}
+		c.TraceFlags = oteltrace.TraceFlags(flags)
+	} else if !laterFlags(c, s) {
+		return false
+	}
+	var high, low, span, bad1, bad2, bad3 uint64
+	high, bad1 = unhex16(s[3:19])
+	low, bad2 = unhex16(s[19:35])
+	span, bad3 = unhex16(s[36:52])
+	binary.LittleEndian.PutUint64(c.TraceID[:8], high)
+	binary.LittleEndian.PutUint64(c.TraceID[8:], low)
+	binary.LittleEndian.PutUint64(c.SpanID[:], span)
+	return bad1|bad2|bad3 == 0 && high|low != 0 && span != 0
+}
+
+// laterFlags reads what surrounds the ids in a version that we don't know: it may carry more after
+// another dash, and more flags. There will never be a version ff.
+func laterFlags(c *oteltrace.SpanContextConfig, s string) bool {
 	if len(s) > traceparentLen && s[traceparentLen] != '-' {
-		return c, false
+		return false
 	}
-	ends, ok := unhex8(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[53])<<16 | uint64(s[54])<<24 | zeros<<32)
-	if !ok || !unhex(c.TraceID[:], s[3:35]) || !unhex(c.SpanID[:], s[36:52]) {
-		return c, false
-	}
-	version, flags := byte(ends), byte(ends>>8)
-	known := oteltrace.FlagsSampled | oteltrace.FlagsRandom
-	switch {
-	case version == 0xff:
-		return c, false
-	case version == 0 && (len(s) != traceparentLen || oteltrace.TraceFlags(flags)&^known != 0):
-		return c, false
-	}
-	c.TraceFlags = oteltrace.TraceFlags(flags) & known
-	return c, c.TraceID.IsValid() && c.SpanID.IsValid()
-}
-
-// unhex decodes hex digits into dst, whose length is a multiple of four.
-func unhex(dst []byte, s string) bool {
-	all := true
-	for i := 0; i < len(dst); i += 4 {
-		v, ok := unhex8(word(s[2*i:]))
-		binary.LittleEndian.PutUint32(dst[i:], v)
-		all = all && ok
-	}
-	return all
-}
-
-// hexInto encodes src, whose length is a multiple of four, into dst.
-func hexInto(dst, src []byte) {
-	for i := 0; i < len(src); i += 4 {
-		binary.LittleEndian.PutUint64(dst[2*i:], hex8(binary.LittleEndian.Uint32(src[i:])))
-	}
+	ends, bad := unhex8(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[53])<<16 | uint64(s[54])<<24 | zeros&^0xffffffff)
+	c.TraceFlags = oteltrace.TraceFlags(ends>>8) & knownFlags
+	return bad == 0 && byte(ends) != 0xff
 }
 
 // traceparentLine is a header's value and the slice that holds it in one piece, so that whoever has
@@ -145,14 +141,20 @@ type traceparentLine struct {
 	lines [1]string
 }
 
-func (l *traceparentLine) write(sc oteltrace.SpanContext) []string {
+// write returns nil for a context that is not valid.
+func (l *traceparentLine) write(sc *oteltrace.SpanContext) []string {
 	b := &l.text
 	traceID, spanID := sc.TraceID(), sc.SpanID()
-	flags := uint32(sc.TraceFlags() & (oteltrace.FlagsSampled | oteltrace.FlagsRandom))
+	high, low := binary.LittleEndian.Uint64(traceID[:8]), binary.LittleEndian.Uint64(traceID[8:])
+	span := binary.LittleEndian.Uint64(spanID[:])
+	if high|low == 0 || span == 0 {
+		return nil
+	}
 	b[0], b[1], b[2], b[35], b[52] = '0', '0', '-', '-', '-'
-	hexInto(b[3:35], traceID[:])
-	hexInto(b[36:52], spanID[:])
-	binary.LittleEndian.PutUint16(b[53:], uint16(hex8(flags)))
+	b[53], b[54] = '0', '0'+byte(sc.TraceFlags()&knownFlags)
+	hex16(b[3:19], high)
+	hex16(b[19:35], low)
+	hex16(b[36:52], span)
 	l.lines[0] = unsafe.String(&b[0], len(b)) // nobody writes to text again
 	return l.lines[:]
 }

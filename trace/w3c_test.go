@@ -58,6 +58,32 @@ func FuzzPropagator(f *testing.F) {
 	})
 }
 
+// Every byte, in every place of a traceparent: digits are read eight at a time, and one that is none
+// must not be made up for by its neighbours.
+func TestEveryByteOfATraceparent(t *testing.T) {
+	read := func(p propagation.TextMapPropagator, s string) oteltrace.SpanContext {
+		return oteltrace.SpanContextFromContext(p.Extract(bg, propagation.HeaderCarrier{"Traceparent": {s}}))
+	}
+	valid := 0
+	for _, line := range []string{exampleTraceparent, "cc" + exampleTraceparent[2:] + "-more", "00-ffffffffffffffffffffffffffffffff-0000000000000009-03"} {
+		for i := range line {
+			for b := range 256 {
+				s := line[:i] + string([]byte{byte(b)}) + line[i+1:]
+				got, want := read(trace.Propagator(), s), read(theirs, s)
+				if !got.Equal(want) {
+					t.Fatalf("%q was read as %+v, want %+v", s, got, want)
+				}
+				if want.IsValid() {
+					valid++
+				}
+			}
+		}
+	}
+	if valid < 1000 {
+		t.Errorf("only %d of them were valid", valid)
+	}
+}
+
 func sameInjection(ctx context.Context, t *testing.T) {
 	t.Helper()
 	got, want := http.Header{}, http.Header{}
