@@ -97,6 +97,20 @@ func Distribution(t testing.TB, name string) string {
 	return filepath.Dir(filepath.Dir(found[0]))
 }
 
+// JavaAgent returns the path of the OpenTelemetry agent for Java services that tools/setup has brought.
+// Without it the test ends here; CLEW_TEST_REQUIRE calls it javaagent.
+func JavaAgent(t testing.TB) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(cache(t), "peers", "opentelemetry-javaagent-*.jar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 {
+		missing(t, "javaagent", fmt.Sprintf("%d agents are in .cache/peers; make setup brings the one", len(found)))
+	}
+	return found[0]
+}
+
 // cache returns the directory .cache of the module that the test belongs to.
 func cache(t testing.TB) string {
 	t.Helper()
