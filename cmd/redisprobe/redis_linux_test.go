@@ -24,15 +24,8 @@ import (
 func server(t *testing.T) (addr, port string) {
 	t.Helper()
 	exe := peertest.Need(t, "redis")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr = l.Addr().String()
-	_, port, _ = net.SplitHostPort(addr)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port = strconv.Itoa(peertest.FreePort(t))
+	addr = net.JoinHostPort("127.0.0.1", port)
 	cmd := exec.Command(exe, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--loglevel", "warning")
 	cmd.Stdout = t.Output()
 	if err := cmd.Start(); err != nil {
@@ -96,13 +89,15 @@ const script = `local function now() local t = redis.call("TIME") return t[1]*10
 local till = now() + tonumber(ARGV[1]) repeat until now() >= till return 1`
 
 // queue makes three GETs wait behind a slow script, again and again until all of
-// them did, as their clients' clocks see it. It returns the address of the
-// script's client and the number of GETs and scripts that were sent.
+// them did three times, as their clients' clocks see it: once they may have been late
+// for want of a CPU. It returns the address of the script's client and the number of
+// GETs and scripts that were sent.
 func queue(t *testing.T, addr string) (culprit string, gets, scripts uint64) {
 	t.Helper()
 	slow := dial(t, addr)
 	others := []*client{dial(t, addr), dial(t, addr), dial(t, addr)}
-	await(t, "GET that waited", func() bool {
+	rounds := 0
+	await(t, "GETs that waited", func() bool {
 		slow.send("EVAL", script, "0", "400000")
 		scripts++
 		from := time.Now()
@@ -122,8 +117,16 @@ func queue(t *testing.T, addr string) (culprit string, gets, scripts uint64) {
 		if got := slow.reply(); got != ":1" {
 			t.Errorf("EVAL: %s", got)
 		}
-		return late == len(others)
+		if late == len(others) {
+			rounds++
+		}
+		return rounds == 3
 	})
+	// The reply to the last script may be here before the server is done with writing it.
+	slow.send("PING")
+	if got := slow.reply(); got != "+PONG" {
+		t.Errorf("PING: %s", got)
+	}
 	return slow.conn.LocalAddr().String(), gets, scripts
 }
 
@@ -169,7 +172,7 @@ func TestRedis(t *testing.T) {
 	counts := map[string]uint64{}
 	for _, c := range r.Servers[0].Commands {
 		counts[c.Name] = c.Count
-		if got := c.Phases.Service.Count; got != c.Count {
+		if got := c.Phases.Service.Count; got != c.Count && c.Name != "PING" {
 			t.Errorf("%s: %d requests, of which %d were served", c.Name, c.Count, got)
 		}
 	}

@@ -163,7 +163,7 @@ func TestSlow(t *testing.T) {
 func TestEncrypted(t *testing.T) {
 	peertest.NeedBPF(t)
 	cert, key := certificate(t)
-	port := freePort(t)
+	port := peertest.FreePort(t)
 	r := redistest.Start(t, "--tls-port", fmt.Sprint(port), "--tls-cert-file", cert, "--tls-key-file", key,
 		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
 	tr := start(t, r.PID)
@@ -218,19 +218,6 @@ func certificate(t *testing.T) (cert, key string) {
 		}
 	}
 	return cert, key
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 func TestCheck(t *testing.T) {

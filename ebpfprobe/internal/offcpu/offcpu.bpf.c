@@ -129,25 +129,32 @@ INLINE void leaves(struct task_struct *t, int can_run, u64 now)
 		r->child = 0;
 }
 
+/* A thread that slept could run again from now on. */
+INLINE void awakes(struct task_struct *t, struct server *s, u32 at, struct rest *r, u64 now)
+{
+	u64 slept = now - r->since;
+
+	r->ready = now;
+	if (!slept || r->idle)
+		return;
+	count(at, r->reason, slept);
+	if (t->pid == t->tgid)
+		s->blocked += slept;
+}
+
 INLINE void comes(struct task_struct *t, struct server *s, u32 at, u64 now)
 {
 	struct rest *r = bpf_task_storage_get(&rests, t, NULL, 0);
-	u64 ready, slept;
 	struct fork *f;
 
 	if (!r || !r->since)
 		return;
-	ready = r->ready ? r->ready : now;
-	slept = ready - r->since;
-	if (slept && !r->idle)
-		count(at, r->reason, slept);
-	if (r->ready)
-		count(at, RUN_QUEUE, now - ready);
-	if (t->pid == t->tgid) {
-		if (!r->idle)
-			s->blocked += slept;
-		s->run_queue += now - ready;
-	}
+	if (!r->ready)
+		awakes(t, s, at, r, now);
+	else
+		count(at, RUN_QUEUE, now - r->ready);
+	if (t->pid == t->tgid)
+		s->run_queue += now - r->ready;
 	if (r->child) { /* it took the CPU before its parent could return */
 		u32 child = r->child;
 
@@ -179,18 +186,22 @@ int offcpu_switch(u64 *ctx) /* bool preempt, struct task_struct *prev, *next, un
 	return 0;
 }
 
+/* Sleep is counted when it ends, not when the thread gets its CPU: of some switches the
+ * kernel says nothing, and the time would be lost. */
 SEC("tp_btf/sched_wakeup")
 int offcpu_wakeup(u64 *ctx) /* struct task_struct *p */
 {
 	struct task_struct *t = (struct task_struct *)ctx[0];
+	struct server *s;
 	struct rest *r;
 	u32 at;
 
-	if (!server_of(t->tgid, &at))
+	s = server_of(t->tgid, &at);
+	if (!s)
 		return 0;
 	r = bpf_task_storage_get(&rests, t, NULL, 0);
 	if (r && r->since && !r->ready)
-		r->ready = bpf_ktime_get_ns();
+		awakes(t, s, at, r, bpf_ktime_get_ns());
 	return 0;
 }
 

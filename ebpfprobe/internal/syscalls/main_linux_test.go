@@ -18,6 +18,15 @@ import (
 // callsVar makes the test binary the program that is observed.
 const callsVar = "CLEW_TEST_CALLS"
 
+// The observed program works on its main thread, which is all of it that runs while
+// it starts; later the runtime may move it to another. The probe takes that thread
+// for the event loop of a server.
+func init() {
+	if os.Getenv(callsVar) != "" {
+		runtime.LockOSThread()
+	}
+}
+
 func TestMain(m *testing.M) {
 	if os.Getenv(callsVar) != "" {
 		if err := makeCalls(os.Stdin, os.Stdout); err != nil {
@@ -44,7 +53,6 @@ const slept, sleeps = 2_000_000, 10
 // makeCalls waits for a line, makes the calls of want on several threads, and
 // says so, again and again.
 func makeCalls(in io.Reader, out io.Writer) error {
-	runtime.LockOSThread() // the main thread's, which is the event loop of a server
 	f, err := os.CreateTemp("", "calls")
 	if err != nil {
 		return err
