@@ -7,16 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/clewhq/clew/heapdiff/internal/attach"
 	"github.com/clewhq/clew/heapdiff/internal/genmap"
-	"github.com/clewhq/clew/heapdiff/internal/hsperf"
 )
 
 // SnapOptions say how to take a snapshot of a running JVM.
@@ -29,7 +26,8 @@ type SnapOptions struct {
 	// Dir is where the JVM writes its dump, as the JVM names it; empty is /tmp.
 	// It needs room for the whole heap.
 	Dir string
-	// Tries is how often a dump is taken that no collection comes between; 0 is 3.
+	// Tries is how often a dump is taken that no collection comes between; 0 is as
+	// often as goes into fifteen seconds, three times at least.
 	Tries int
 }
 
@@ -39,8 +37,9 @@ const commandTimeout = 30 * time.Second
 
 // Snap takes a snapshot of the HotSpot JVM with this pid: its generation map, a
 // dump with the garbage in it and without a collection before it, and the map
-// again. When a collection ran in between, the snapshot is taken again; in the end
-// it is refused with ErrInconsistent, or goes on by Options.AllowApproximate.
+// again. When a collection ran in between, the snapshot is taken again just after
+// another one; in the end it is refused with ErrInconsistent, or goes on by
+// Options.AllowApproximate.
 //
 // It stops the JVM for as long as the dump takes. Linux only.
 func Snap(ctx context.Context, pid int, o SnapOptions) (*Snapshot, error) {
@@ -48,27 +47,19 @@ func Snap(ctx context.Context, pid int, o SnapOptions) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take a snapshot of pid %d: %w", pid, err)
 	}
-	if o.Tries == 0 {
-		o.Tries = 3
-	}
 	if o.Dir == "" {
 		o.Dir = "/tmp"
 	}
-	for try := 1; ; try++ {
-		s, err := snapOnce(ctx, vm, o, try == o.Tries)
-		if errors.Is(err, ErrInconsistent) && try < o.Tries {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("take a snapshot of pid %d: %w", pid, err)
-		}
-		s.Source = fmt.Sprintf("pid:%d", pid)
-		return s, nil
+	s, err := snapPatiently(ctx, vm, o)
+	if err != nil {
+		return nil, fmt.Errorf("take a snapshot of pid %d: %w", pid, err)
 	}
+	s.Source = fmt.Sprintf("pid:%d", pid)
+	return s, nil
 }
 
-// snapOnce takes one dump between two maps. Only the last one may be approximate.
-func snapOnce(ctx context.Context, vm *attach.VM, o SnapOptions, last bool) (_ *Snapshot, err error) {
+// snapOnce takes one dump between two maps.
+func snapOnce(ctx context.Context, vm *attach.VM, o SnapOptions) (_ *Snapshot, err error) {
 	before, why := layout(ctx, vm)
 	if silent(why) {
 		return nil, why // a dump that it is asked for now it would write when nobody waits
@@ -99,7 +90,6 @@ func snapOnce(ctx context.Context, vm *attach.VM, o SnapOptions, last bool) (_ *
 			return nil, fmt.Errorf("the layout of the heap after the dump: %w", why)
 		}
 	}
-	o.AllowApproximate = o.AllowApproximate && last
 	return readDump(ctx, dump, before, after, why, o)
 }
 
@@ -145,7 +135,7 @@ func layout(ctx context.Context, vm *attach.VM) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, commandTimeout, errors.New("the JVM does not answer; it may be out of memory or stopped"))
 	defer cancel()
 	var out strings.Builder
-	if err := counters(vm, &out); err != nil {
+	if err := collections(vm, &out); err != nil {
 		return "", err
 	}
 	var refused *attach.CommandError
@@ -161,31 +151,6 @@ func layout(ctx context.Context, vm *attach.VM) (string, error) {
 		return "", fmt.Errorf("%w: %w", errLayout, err)
 	}
 	return out.String(), nil
-}
-
-// counters writes how often collectors ran, in the words of jcmd PerfCounter.print.
-// A JVM that shares no counters is judged by its map alone.
-func counters(vm *attach.VM, out *strings.Builder) error {
-	file, err := hsperf.File(vm.Root(), vm.NamespacePID())
-	if errors.Is(err, hsperf.ErrNoCounters) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("the JVM's counters: %w", err)
-	}
-	runs, err := hsperf.Collections(b)
-	if err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(runs)) {
-		number, name, _ := strings.Cut(name, " ")
-		fmt.Fprintf(out, "sun.gc.collector.%s.invocations=%d\nsun.gc.collector.%s.name=\"%s\"\n", number, runs[strings.TrimSpace(number+" "+name)], number, name)
-	}
-	return nil
 }
 
 func jcmd(ctx context.Context, vm *attach.VM, command string) (string, error) {

@@ -26,7 +26,7 @@ func snapCommand(s cli.Streams) *cobra.Command {
 		Long: `snap asks a running HotSpot JVM for the map of its generations, for a dump with
 the garbage in it, and for the map again, over the JVM's own attach socket; no JDK
 is needed. The JVM stands still while it writes the dump. If a collection ran in
-between, the dump is taken again, and in the end refused.
+between, the dump is taken again just after the next one, and in the end refused.
 
 The result is a summary (NAME.hds, the default), or the dump itself (NAME.hprof)
 with its map beside it (NAME.map.txt), where the other verbs find it.
@@ -45,7 +45,7 @@ runtime knows them.`,
 	fs := c.Flags()
 	fs.StringVarP(&output, "output", "o", "", "write to this `file`, .hds or .hprof (default heap-PID.hds)")
 	fs.StringVar(&dir, "dump-dir", "", "`directory` that the JVM writes its dump to, as the JVM sees it; it needs room for the heap (default /tmp)")
-	fs.IntVar(&tries, "tries", 3, "how often to try for a dump without a collection beside it")
+	fs.IntVar(&tries, "tries", 0, "how often to try for a dump without a collection beside it (default as often as goes into 15s, 3 times at least)")
 	profiles := fs.Int("profiles", 8, "of a Go process: how many profiles to take, a `number`")
 	every := cli.Every(fs, 30*time.Second, "of a Go process: from one profile to the next")
 	in = inputFlags(fs)
@@ -58,7 +58,7 @@ runtime knows them.`,
 		if err := in.check(); err != nil {
 			return err
 		}
-		if tries < 1 {
+		if tries < 0 || tries == 0 && fs.Changed("tries") {
 			return cli.Usagef("--tries %d: want 1 or more", tries)
 		}
 		if isTarget(args[0]) {

@@ -70,6 +70,25 @@ func Collections(b []byte) (map[string]int64, error) {
 	return out, nil
 }
 
+// Idle reports from the content of the file whether no collector is at work, and
+// when the last one ended, in ticks of the JVM's own clock.
+func Idle(b []byte) (idle bool, ended int64, err error) {
+	longs := map[string]int64{}
+	if err := entries(b, longs, map[string]string{}); err != nil {
+		return false, 0, err
+	}
+	idle = true
+	for name, exit := range longs {
+		collector, ok := strings.CutSuffix(name, ".lastExitTime")
+		if !ok || !strings.HasPrefix(name, "sun.gc.collector.") {
+			continue
+		}
+		idle = idle && longs[collector+".lastEntryTime"] <= exit
+		ended = max(ended, exit)
+	}
+	return idle, ended, nil
+}
+
 func entries(b []byte, longs map[string]int64, texts map[string]string) error {
 	if len(b) < headerSize || binary.BigEndian.Uint32(b) != magic {
 		return errors.New("the counters have no header that is known")

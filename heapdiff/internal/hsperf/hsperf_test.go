@@ -3,6 +3,7 @@ package hsperf
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,8 +17,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// counters is a file with two collectors and something else.
-func counters(order binary.ByteOrder) []byte {
+// counters is a file with two collectors and something else. The second collector
+// was last entered at the given time, and left at 500.
+func counters(order binary.ByteOrder, entered uint64) []byte {
 	b := make([]byte, headerSize)
 	binary.BigEndian.PutUint32(b, magic)
 	if order == binary.LittleEndian {
@@ -51,6 +53,10 @@ func counters(order binary.ByteOrder) []byte {
 	add("sun.gc.collector.0.name", 'B', []byte("G1 young\x00\x00"))
 	add("java.property.secret", 'B', []byte("geheim\x00"))
 	add("sun.gc.collector.1.invocations", 'J', long(2))
+	for i, times := range [][2]uint64{{100, 200}, {entered, 500}} {
+		add(fmt.Sprintf("sun.gc.collector.%d.lastEntryTime", i), 'J', long(times[0]))
+		add(fmt.Sprintf("sun.gc.collector.%d.lastExitTime", i), 'J', long(times[1]))
+	}
 	order.PutUint32(b[24:], headerSize)
 	order.PutUint32(b[28:], uint32(n))
 	return b
@@ -59,7 +65,7 @@ func counters(order binary.ByteOrder) []byte {
 func TestCollections(t *testing.T) {
 	want := map[string]int64{"0 G1 young": 7, "1": 2}
 	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
-		got, err := Collections(counters(order))
+		got, err := Collections(counters(order, 400))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +73,7 @@ func TestCollections(t *testing.T) {
 			t.Errorf("%v (-want +got):\n%s", order, d)
 		}
 	}
-	whole := counters(binary.LittleEndian)
+	whole := counters(binary.LittleEndian, 400)
 	for n := range len(whole) {
 		if _, err := Collections(whole[:n]); err == nil {
 			t.Errorf("cut at %d of %d is taken for whole", n, len(whole))
@@ -105,11 +111,23 @@ func TestFile(t *testing.T) {
 }
 
 func FuzzCollections(f *testing.F) {
-	f.Add(counters(binary.LittleEndian))
-	f.Add(counters(binary.BigEndian))
+	f.Add(counters(binary.LittleEndian, 400))
+	f.Add(counters(binary.BigEndian, 400))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if got, err := Collections(b); err == nil && len(got) > len(b) {
 			t.Error("more counters than bytes")
 		}
 	})
+}
+
+func TestIdle(t *testing.T) {
+	for entered, want := range map[uint64]bool{400: true, 500: true, 600: false} {
+		idle, ended, err := Idle(counters(binary.LittleEndian, entered))
+		if err != nil || idle != want || ended != 500 {
+			t.Errorf("entered at %d: idle %t, ended at %d, %v", entered, idle, ended, err)
+		}
+	}
+	if _, _, err := Idle(nil); err == nil {
+		t.Error("an empty file says that a collector is idle")
+	}
 }
