@@ -97,16 +97,20 @@ func Distribution(t testing.TB, name string) string {
 	return filepath.Dir(filepath.Dir(found[0]))
 }
 
-// JavaAgent returns the path of the OpenTelemetry agent for Java services that tools/setup has brought.
-// Without it the test ends here; CLEW_TEST_REQUIRE calls it javaagent.
-func JavaAgent(t testing.TB) string {
+// JavaAgent returns the path of an agent for Java services that tools/setup has brought, "opentelemetry"
+// or "pinpoint". Without it the test ends here; CLEW_TEST_REQUIRE calls both javaagent.
+func JavaAgent(t testing.TB, name string) string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(cache(t), "peers", "opentelemetry-javaagent-*.jar"))
+	pattern := "opentelemetry-javaagent-*.jar"
+	if name == "pinpoint" {
+		pattern = "pinpoint-agent-*/pinpoint-bootstrap.jar"
+	}
+	found, err := filepath.Glob(filepath.Join(cache(t), "peers", pattern))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(found) != 1 {
-		missing(t, "javaagent", fmt.Sprintf("%d agents are in .cache/peers; make setup brings the one", len(found)))
+		missing(t, "javaagent", fmt.Sprintf("%d of %s are in .cache/peers; make setup brings the one", len(found), pattern))
 	}
 	return found[0]
 }

@@ -8,6 +8,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.TreeSet;
 import java.util.concurrent.Executors;
 
 /**
@@ -47,8 +48,11 @@ public class Shop {
 
     private static void back(HttpExchange x) throws IOException {
         StringBuilder b = new StringBuilder();
-        for (String name : new String[] {"traceparent", "tracestate", "baggage"}) {
-            b.append(x.getRequestHeaders().getFirst(name)).append('\n');
+        for (String name : new TreeSet<>(x.getRequestHeaders().keySet())) {
+            if (name.matches("(?i)trace.*|baggage|pinpoint-.*")) {
+                b.append(name.toLowerCase()).append(": ");
+                b.append(x.getRequestHeaders().getFirst(name)).append('\n');
+            }
         }
         answer(x, 200, b.toString());
     }
