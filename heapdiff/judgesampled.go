@@ -42,6 +42,7 @@ func judgeSampled(d *Delta) {
 	slices.SortFunc(d.Suspects, func(a, b Suspect) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), strings.Compare(a.Holder, b.Holder), slices.Compare(a.Path, b.Path))
 	})
+	d.memoryLimit()
 	d.verdictSampled()
 }
 
@@ -263,11 +264,7 @@ func (d *Delta) verdictSampled() {
 	default:
 		d.Verdict = "No stack grew steadily beyond chance: nothing here looks like a leak."
 	}
-	first, last := d.Snapshots[0].Sampling, d.Snapshots[len(d.Snapshots)-1].Sampling
-	if first != nil && last != nil && first.Runtime != nil && last.Runtime != nil {
-		d.Verdict += fmt.Sprintf(" The collector's goal, which goes with what is live, went from %s to %s in %d collections.",
-			humanize.Bytes(first.Runtime.NextGC), humanize.Bytes(last.Runtime.NextGC), last.Runtime.NumGC-first.Runtime.NumGC)
-	}
+	d.Verdict += d.whatIsLeft()
 	if len(d.Snapshots) == 2 {
 		d.Verdict += " Two profiles show a change, not a trend: take five or more."
 	}

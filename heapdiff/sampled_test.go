@@ -7,14 +7,20 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	httppprof "net/http/pprof"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // profileText is a Go profile in text form: in use and allocated objects of 1 MiB
@@ -294,5 +300,92 @@ func TestHistogramsOverTime(t *testing.T) {
 	}
 	if one, err := Diff(run(1)); err != nil || !strings.Contains(one.Verdict, "One histogram cannot tell") {
 		t.Errorf("one: %q, %v", one.Verdict, err)
+	}
+}
+
+// TestSnapGoMetrics watches a process that shows runtime/metrics by Prometheus's
+// Go collector: a leak shows in what collections leave.
+func TestSnapGoMetrics(t *testing.T) {
+	for name, tt := range map[string]struct {
+		live func(n int) string // of the answer to profile n
+		want []string
+	}{
+		"a leak": {
+			func(n int) string {
+				return fmt.Sprintf("# TYPE go_gc_heap_live_bytes gauge\ngo_gc_heap_live_bytes %d\n# TYPE go_gc_gomemlimit_bytes gauge\ngo_gc_gomemlimit_bytes 2e+08\n"+
+					"# TYPE go_gc_limiter_last_enabled_gc_cycle gauge\ngo_gc_limiter_last_enabled_gc_cycle 3\n", (100+n*10)<<20)
+			},
+			[]string{
+				"What collections leave (/gc/heap/live:bytes) went from 105 MB to 168 MB in 6 collections, up in 6 of 6 steps; the suspects' growth is 100 % of that.",
+				"what collections leave is 168 MB, 84 % of the memory limit of 200 MB; the collector took so much CPU that the runtime held it back, last in cycle 3 of 7",
+			},
+		},
+		"a budget": {
+			func(int) string {
+				return "# TYPE go_gc_heap_live_bytes gauge\ngo_gc_heap_live_bytes 1e+08\n# TYPE go_gc_gomemlimit_bytes gauge\ngo_gc_gomemlimit_bytes 9.223372036854776e+18\n"
+			},
+			[]string{"up in 0 of 6 steps; other stacks gave way to what the suspects grew by, as within a cache of a fixed size."},
+		},
+		"other metrics": {
+			func(int) string { return "# TYPE shop_orders counter\nshop_orders 3\n" },
+			[]string{"The collector's goal, which goes with what is live"},
+		},
+		"a page":  {func(int) string { return "<html>" }, []string{"The collector's goal, which goes with what is live"}},
+		"garbage": {func(int) string { return "# TYPE go_x gauge\ngo_x 1 2 3 4\n" }, []string{"/metrics: text format parsing error"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			mux := http.NewServeMux()
+			mux.HandleFunc("/debug/pprof/heap", func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprint(w, profileText(n+1, map[string][2]int{"main.leak": {10 * n, 10 * n}, "main.churn": {40, 2000 * n}}))
+				n++
+			})
+			mux.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, tt.live(n-1)) })
+			srv := httptest.NewServer(mux)
+			defer srv.Close()
+			snaps, err := SnapGo(t.Context(), srv.URL, SnapGoOptions{Profiles: 7, Every: time.Millisecond, Client: srv.Client()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := Diff(snaps...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := d.Verdict + strings.Join(d.Warnings, " ")
+			for _, s := range snaps {
+				said += strings.Join(s.Warnings, " ")
+			}
+			for _, f := range d.Findings {
+				said += " " + f.Kind + ": " + f.Text
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(said, want) {
+					t.Errorf("it says %q, without %q", said, want)
+				}
+			}
+			if strings.Contains(said, "memory-limit") != (name == "a leak") {
+				t.Errorf("a limit that is there, or not: %q", said)
+			}
+		})
+	}
+}
+
+// TestSnapGoCollector reads what Prometheus's own collector shows of this process.
+func TestSnapGoCollector(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsGC)))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", httppprof.Index)
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 40))
+	runtime.GC()
+	snaps, err := SnapGo(t.Context(), srv.URL, SnapGoOptions{Profiles: 1, Client: srv.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := snaps[0].Sampling.Runtime; r.HeapLive <= 0 || r.MemoryLimit != 1<<40 || len(snaps[0].Warnings) > 0 {
+		t.Errorf("got %+v, %q", r, snaps[0].Warnings)
 	}
 }

@@ -73,6 +73,7 @@ type watcher struct {
 	heap url.URL
 	name string // without what may be secret
 	last int64  // number of the garbage collection that the last profile shows
+	dark bool   // it shows no runtime/metrics
 }
 
 func newWatcher(target string, o SnapGoOptions) (*watcher, error) {
@@ -116,6 +117,9 @@ func (w *watcher) next(ctx context.Context) (*Snapshot, error) {
 		}
 		if n := s.Sampling.Runtime.NumGC; n != w.last {
 			w.last = n
+			if err := w.metrics(ctx, s.Sampling.Runtime); err != nil {
+				s.Warnings = append(s.Warnings, err.Error())
+			}
 			return s, nil
 		}
 		if waited >= w.o.Patience {

@@ -101,6 +101,11 @@ func watch(ctx context.Context, leaking bool, every time.Duration) (names []stri
 		return nil, err
 	}
 	fmt.Fprintf(os.Stdout, "leaking %v: %s\n", leaking, d.Verdict)
+	for _, f := range d.Findings {
+		if f.Subject == culprit { // why it is not accused
+			fmt.Fprintf(os.Stdout, "    %s: %s\n", f.Kind, f.Text)
+		}
+	}
 	for _, s := range d.Suspects {
 		names = append(names, s.Holder)
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // Runtime is what Go's text profile (?debug=1) says of the garbage collector at
-// its end. Sizes are in bytes.
+// its end, and what runtime/metrics adds where the process shows them. Sizes are
+// in bytes.
 type Runtime struct {
 	NumGC        int64 `json:"num_gc"`        // completed cycles
 	HeapAlloc    int64 `json:"heap_alloc"`    // objects, those not swept yet too
@@ -19,6 +20,11 @@ type Runtime struct {
 	HeapObjects  int64 `json:"heap_objects"`
 	NextGC       int64 `json:"next_gc"` // heap size at which the next cycle ends: goes with what was live
 	Stack        int64 `json:"stack"`   // of goroutines
+
+	// From runtime/metrics, 0 where they are not known.
+	HeapLive    int64 `json:"heap_live,omitempty"`    // /gc/heap/live:bytes, what the last cycle has left
+	MemoryLimit int64 `json:"memory_limit,omitempty"` // /gc/gomemlimit:bytes, 0 also without a limit
+	Limited     int64 `json:"limited,omitempty"`      // /gc/limiter/last-enabled:gc-cycle
 }
 
 var (
