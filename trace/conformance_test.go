@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"net/http/httputil"
 	"net/textproto"
 	"os"
 	"path/filepath"
@@ -67,6 +68,42 @@ var exacting = map[string]http.HandlerFunc{
 		b, err := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %v", b, err)
 	},
+	"timeout within": func(w http.ResponseWriter, r *http.Request) {
+		http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Inner", "1")
+			_, _ = io.Copy(w, r.Body)
+		}), time.Minute, "").ServeHTTP(w, r)
+	},
+	"timed out": func(w http.ResponseWriter, r *http.Request) {
+		http.TimeoutHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+		}), time.Millisecond, "too late").ServeHTTP(w, r)
+	},
+	"proxied": func(w http.ResponseWriter, r *http.Request) {
+		p := httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(*httputil.ProxyRequest) {}, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{
+				StatusCode: http.StatusTeapot, Header: http.Header{"Content-Type": {"text/plain"}, "X-Backend": {r.Method}}, ContentLength: -1,
+				Body: io.NopCloser(strings.NewReader("from behind")), Trailer: http.Header{"Checksum": {"7"}}, Request: r,
+			}, nil
+		})}
+		p.ServeHTTP(w, r)
+	},
+	"part of a file": func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("Range", "bytes=2-5")
+		http.FileServer(http.Dir("testdata")).ServeHTTP(w, within(r, "/javapeer/Shop.java"))
+	},
+	"file by hand": func(w http.ResponseWriter, _ *http.Request) {
+		f, err := os.Open("doc.go")
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = f.Close() }()
+		_, _ = io.CopyN(w, f, 100) // net/http has the kernel send it
+	},
+	"too much": func(w http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, 3))
+		fmt.Fprint(w, err)
+	},
 	"pushed": func(w http.ResponseWriter, _ *http.Request) {
 		p, ok := w.(http.Pusher)
 		fmt.Fprintln(w, ok)
@@ -83,7 +120,7 @@ var exacting = map[string]http.HandlerFunc{
 }
 
 func TestResponsesAreTheSameAsWithout(t *testing.T) {
-	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
+	for _, version := range []string{"HTTP/1.1", "HTTP/2", "h2c"} {
 		for name, h := range exacting {
 			for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 				t.Run(version+" "+method+" "+name, func(t *testing.T) {
@@ -103,15 +140,28 @@ func TestResponsesAreTheSameAsWithout(t *testing.T) {
 	}
 }
 
+// within is r, for another path.
+func within(r *http.Request, path string) *http.Request {
+	r = r.Clone(r.Context())
+	r.URL.Path = path
+	return r
+}
+
 // transcript is all that a client sees of a response.
 func transcript(t *testing.T, h http.Handler, version, method string) (lines []string) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	silence(s)
-	if version == "HTTP/2" {
+	switch version {
+	case "HTTP/2":
 		s.EnableHTTP2 = true
 		s.StartTLS()
-	} else {
+	case "h2c":
+		s.Config.Protocols = new(http.Protocols)
+		s.Config.Protocols.SetUnencryptedHTTP2(true)
+		s.Start()
+		s.Client().Transport.(*http.Transport).Protocols = s.Config.Protocols
+	default:
 		s.Start()
 	}
 	defer s.Close()

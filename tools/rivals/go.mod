@@ -4,6 +4,8 @@ go 1.26.0
 
 require (
 	github.com/clewhq/clew v0.0.0
+	github.com/coder/websocket v1.8.15
+	github.com/gorilla/websocket v1.5.3
 	github.com/grafana/otel-profiling-go v0.7.0
 	github.com/timandy/routine v1.1.6
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
