@@ -2,6 +2,7 @@ package trace
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -78,8 +79,14 @@ type Request struct {
 	Series []attribute.KeyValue
 	// Attributes are the span's alone.
 	Attributes []attribute.KeyValue
-	// Links are what the span is linked to, such as the messages of a batch.
+	// Links are what the span is linked to.
 	Links []oteltrace.Link
+	// Batch are the headers of the messages that the request handles together, nil for other requests.
+	// The span has no one parent among them; it is linked to whoever sent them, each once.
+	Batch iter.Seq[propagation.TextMapCarrier]
+	// Unprompted is a request that goes out because the program itself has come to it, such as a poll.
+	// Without a parent its trace is not counted in [propagate.Lost].
+	Unprompted bool
 	// Start is when the request began, if that was before Begin; zero: now.
 	Start time.Time
 }
@@ -123,9 +130,9 @@ func (d *Door) receive(p *Passage, r Request) {
 	}
 	ctx := p.ctx
 	if r.Headers != nil {
-		ctx = d.cfg.propagation().Extract(ctx, r.Headers)
+		ctx = d.received(ctx, r.Headers)
 	}
-	opts := r.options()
+	opts := d.options(r)
 	switch remote := oteltrace.SpanContextFromContext(ctx); {
 	case !remote.IsRemote():
 		opts = append(opts, oteltrace.WithNewRoot())
@@ -142,12 +149,12 @@ func (d *Door) receive(p *Passage, r Request) {
 
 func (d *Door) send(p *Passage, r Request) {
 	defer guard("start client span")
-	from := parentOf(p.ctx, nil)
+	from := parentOf(p.ctx, r.prompt())
 	tr := from.tracer
 	if d.cfg.tracers.provider != nil {
 		tr = d.cfg.tracers.tracer
 	}
-	ctx, s := newSpan(from.ctx, tr(), r.Name, from.outer, from.options(r.options()))
+	ctx, s := newSpan(from.ctx, tr(), r.Name, from.outer, from.options(d.options(r)))
 	p.ctx = ctx
 	if s != nil {
 		p.span, s.kind, s.entry = s, r.Kind, from.entry()
@@ -157,7 +164,7 @@ func (d *Door) send(p *Passage, r Request) {
 	}
 }
 
-func (r Request) options() []oteltrace.SpanStartOption {
+func (d *Door) options(r Request) []oteltrace.SpanStartOption {
 	opts := make([]oteltrace.SpanStartOption, 0, 6)
 	opts = append(opts, oteltrace.WithSpanKind(r.Kind), oteltrace.WithAttributes(repaired(r.Series)...))
 	if len(r.Attributes) > 0 {
@@ -165,6 +172,9 @@ func (r Request) options() []oteltrace.SpanStartOption {
 	}
 	if len(r.Links) > 0 {
 		opts = append(opts, oteltrace.WithLinks(r.Links...))
+	}
+	if r.Batch != nil {
+		opts = append(opts, oteltrace.WithLinks(d.senders(r.Batch)...))
 	}
 	if !r.Start.IsZero() {
 		opts = append(opts, oteltrace.WithTimestamp(r.Start))
@@ -195,8 +205,13 @@ type Passage struct {
 	ctx    context.Context
 	span   *span // nil: nothing to record
 	series []attribute.KeyValue
+	failed string // error.type
 	ended  atomic.Bool
 }
+
+// ErrorType returns the error.type that the passage has ended with: empty if it has not failed, or not
+// ended yet.
+func (p *Passage) ErrorType() string { return p.failed }
 
 // SetAttributes adds attributes that are known later to the span. It does nothing without one.
 func (p *Passage) SetAttributes(kvs ...attribute.KeyValue) {
@@ -246,6 +261,7 @@ func (p *Passage) end(errorType, message string) {
 	if p.ended.Swap(true) {
 		return
 	}
+	p.failed = utf8Only(errorType)
 	if errorType != "" {
 		p.AddSeries(semconv.ErrorTypeKey.String(errorType))
 		if p.span != nil {

@@ -41,7 +41,9 @@ func (w3c) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Co
 	if h, ok := c.(propagation.HeaderCarrier); ok {
 		return extractW3C(ctx, http.Header(h))
 	}
-	ctx = propagation.TraceContext{}.Extract(ctx, c)
+	if sc := spanContextOf(c.Get("traceparent"), c.Get("tracestate")); sc.IsValid() {
+		ctx = oteltrace.ContextWithRemoteSpanContext(ctx, sc)
+	}
 	return propagation.Baggage{}.Extract(ctx, c)
 }
 
@@ -51,7 +53,13 @@ func (w3c) Inject(ctx context.Context, c propagation.TextMapCarrier) {
 		injectW3C(ctx, http.Header(h), new(traceparentLine))
 		return
 	}
-	propagation.TraceContext{}.Inject(ctx, c)
+	sc := oteltrace.SpanContextFromContext(ctx)
+	if lines := new(traceparentLine).write(&sc); lines != nil {
+		c.Set("traceparent", lines[0])
+		if ts := sc.TraceState(); ts.Len() > 0 {
+			c.Set("tracestate", ts.String())
+		}
+	}
 	propagation.Baggage{}.Inject(ctx, c)
 }
 
@@ -84,13 +92,18 @@ func remoteSpanContext(h http.Header) oteltrace.SpanContext {
 	if len(v) != 1 {
 		return oteltrace.SpanContext{}
 	}
+	return spanContextOf(v[0], strings.Join(h[tracestateHeader], ","))
+}
+
+// spanContextOf reads the values of the two headers.
+func spanContextOf(traceparent, tracestate string) oteltrace.SpanContext {
 	var c oteltrace.SpanContextConfig
-	if !parseTraceparent(&c, v[0]) {
+	if !parseTraceparent(&c, traceparent) {
 		return oteltrace.SpanContext{}
 	}
-	if ts := h[tracestateHeader]; len(ts) > 0 {
+	if tracestate != "" {
 		// A bad tracestate must not cost the traceparent (W3C Trace Context, section 3.3.1).
-		c.TraceState, _ = oteltrace.ParseTraceState(strings.Join(ts, ","))
+		c.TraceState, _ = oteltrace.ParseTraceState(tracestate)
 	}
 	c.Remote = true
 	return oteltrace.NewSpanContext(c)

@@ -83,8 +83,8 @@ func NodeModules(t testing.TB) string {
 	return modules
 }
 
-// Distribution returns the directory of the server that plays name, "opensearch"
-// or "elasticsearch", as tools/setup has unpacked it. Without it the test ends here.
+// Distribution returns the directory of the server that plays name, "opensearch",
+// "elasticsearch", "kafka" or "nats-server", as tools/setup has brought it. Without it the test ends here.
 func Distribution(t testing.TB, name string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(cache(t), "peers", name+"-*", "bin", name))
