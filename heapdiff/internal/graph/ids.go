@@ -117,8 +117,12 @@ func (c *Collector) page(num uint64) *page {
 	return p
 }
 
-// maxDir is how many pages the directory may span: 16 MiB of pointers for 3.6 TiB.
-const maxDir = 1 << 20
+// How many pages the directory may span: at most 16 MiB of pointers, for 3.6 TiB,
+// and for few pages an eighth of their own memory.
+const (
+	maxDir     = 1 << 20
+	dirPerPage = pageBlocks
+)
 
 // IDs numbers the ids. The collector must not be used after.
 func (c *Collector) IDs() (*IDs, error) {
@@ -144,7 +148,7 @@ func (c *Collector) IDs() (*IDs, error) {
 	if len(nums) == 0 {
 		return s, nil
 	}
-	if nums[len(nums)-1]-nums[0] >= maxDir {
+	if nums[len(nums)-1]-nums[0] >= uint64(min(maxDir, dirPerPage*len(nums))) {
 		s.sparse = c.pages
 		return s, nil
 	}

@@ -2,12 +2,13 @@
 //
 //	go run ./heapdiff/internal/heapbench -mb 1000 histogram
 //	go run ./heapdiff/internal/heapbench -mb 1000 -rounds 3 retained
+//	go run ./heapdiff/internal/heapbench -mb 4000 linear
 //	go run ./heapdiff/internal/heapbench -mb 4000 budget
 //	go run ./heapdiff/internal/heapbench -mb 126 same
 //
 // histogram compares the classes by generation with a bare walk over the records
 // and with hprof-slurp; retained the retained sizes with the library of VisualVM;
-// budget a run under a memory limit with one without; same sets the largest
+// linear the time for an object with that in a dump of 126 MB; budget a run under a memory limit with one without; same sets the largest
 // retained sizes against the library's. It needs a JDK, and cargo for hprof-slurp.
 // Dumps, programs and libraries stay in -dir; nothing else is written.
 package main
@@ -54,11 +55,11 @@ func run(ctx context.Context) error {
 	flag.StringVar(&b.dump, "dump", "", "measure this dump instead of making one")
 	flag.Parse()
 	verbs := map[string]func(context.Context) error{
-		"histogram": b.histogram, "retained": b.retained, "budget": b.budget, "same": b.same,
+		"histogram": b.histogram, "retained": b.retained, "linear": b.linear, "budget": b.budget, "same": b.same,
 	}
 	verb, ok := verbs[flag.Arg(0)]
 	if !ok || flag.NArg() != 1 || b.rounds < 1 || b.mb < 1 {
-		return errors.New("want one of histogram, retained, budget, same; -h tells the flags, which come first")
+		return errors.New("want one of histogram, retained, linear, budget, same; -h tells the flags, which come first")
 	}
 	if err := b.prepare(ctx); err != nil {
 		return err
@@ -80,8 +81,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		return err
 	}
 	if b.dump == "" {
-		b.dump = filepath.Join(b.dir, fmt.Sprintf("books-%d.hprof", b.mb))
-		if err := b.makeDump(ctx); err != nil {
+		if b.dump, err = b.makeDump(ctx, b.mb); err != nil {
 			return err
 		}
 	}

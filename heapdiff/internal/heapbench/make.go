@@ -23,25 +23,27 @@ var sources embed.FS
 // bytesOfAccount is how much of a dump one account of java/Books.java fills.
 const bytesOfAccount = 1693
 
-// makeDump fills a heap and dumps it, with its generation map beside it.
-func (b *bench) makeDump(ctx context.Context) error {
-	if _, err := os.Stat(b.dump); err == nil {
-		return nil
+// makeDump fills a heap and dumps it in about mb megabytes, with its generation map
+// beside it, unless that is there from before.
+func (b *bench) makeDump(ctx context.Context, mb int) (string, error) {
+	dump := filepath.Join(b.dir, fmt.Sprintf("books-%d.hprof", mb))
+	if _, err := os.Stat(dump); err == nil {
+		return dump, nil
 	}
 	classes, err := b.compile(ctx, "Books", "")
 	if err != nil {
-		return err
+		return "", err
 	}
-	partial := b.dump + ".partial.hprof" // HotSpot wants the suffix
-	_ = os.Remove(partial)               // HotSpot does not overwrite
-	layout := strings.TrimSuffix(b.dump, ".hprof") + ".map.txt"
-	heap := fmt.Sprintf("-Xmx%dm", 300+b.mb*17/10)
-	accounts := strconv.Itoa(b.mb * 1_000_000 / bytesOfAccount)
-	say("making %s with java %s", b.dump, heap)
+	partial := dump + ".partial.hprof" // HotSpot wants the suffix
+	_ = os.Remove(partial)             // HotSpot does not overwrite
+	layout := strings.TrimSuffix(dump, ".hprof") + ".map.txt"
+	heap := fmt.Sprintf("-Xmx%dm", 300+mb*17/10)
+	accounts := strconv.Itoa(mb * 1_000_000 / bytesOfAccount)
+	say("making %s with java %s", dump, heap)
 	if err := command(ctx, "java", heap, "-XX:+UseParallelGC", "-cp", classes, "Books", accounts, partial, layout); err != nil {
-		return err
+		return "", err
 	}
-	return os.Rename(partial, b.dump)
+	return dump, os.Rename(partial, dump)
 }
 
 // compile compiles java/NAME.java and returns the directory with the classes.

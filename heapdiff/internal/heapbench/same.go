@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/clewhq/clew/heapdiff/internal/bruteforce"
 	"github.com/clewhq/clew/heapdiff/internal/hprof"
 	"github.com/clewhq/clew/heapdiff/internal/input"
 	"github.com/clewhq/clew/heapdiff/internal/jvm"
@@ -29,11 +30,30 @@ func (b *bench) same(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ours, err := b.largest(ctx)
+	in, err := input.Open(ctx, b.dump, input.Options{})
 	if err != nil {
 		return err
 	}
-	equal := 0
+	return errors.Join(compare(ctx, in.Data, out), in.Close())
+}
+
+// compare takes the library's output, and lets brute force judge where heapdiff has
+// another size.
+func compare(ctx context.Context, data []byte, out string) error {
+	f, err := hprof.Open(data)
+	if err != nil {
+		return err
+	}
+	layout := hprof.PlainLayout(f.IDSize)
+	ours, err := retainedByID(ctx, data, layout)
+	if err != nil {
+		return err
+	}
+	plain, err := bruteforce.Read(ctx, data, layout)
+	if err != nil {
+		return err
+	}
+	equal, right := 0, 0
 	for line := range strings.Lines(out) {
 		var id uint64
 		var retained int64
@@ -45,35 +65,26 @@ func (b *bench) same(ctx context.Context) error {
 			equal++
 			continue
 		}
-		say("%#x %s: the library says %d, heapdiff %d, %+d", id, class, retained, ours[id], ours[id]-retained)
+		judge := plain.Retained(id)
+		if judge == ours[id] {
+			right++
+		}
+		say("%#x %s: the library says %d, heapdiff %d, brute force %d", id, class, retained, ours[id], judge)
 	}
-	say("%d of the library's %d largest retained sizes are equal", equal, strings.Count(out, "\n"))
+	n := strings.Count(out, "\n")
+	say("%d of the library's %d largest retained sizes are equal; of the other %d brute force agrees with heapdiff in %d", equal, n, n-equal, right)
 	say("%s", reasons)
 	return nil
 }
 
 // reasons are why the two differ: with all three done the library's way, what is
-// left are class objects themselves and the few that the last sentence is about.
+// left are class objects themselves and a few of JMX.
 const reasons = `Why they differ: the library gives a java.lang.Class another size, takes weak references
-for holders, and does not count that an object keeps its class. A few objects of the JDK
-differ for a reason that was not found; brute force agrees with heapdiff there.`
+for holders, and does not count that an object keeps its class.`
 
-// largest are the retained sizes of more objects than are compared, by id.
-func (b *bench) largest(ctx context.Context) (map[uint64]int64, error) {
-	in, err := input.Open(ctx, b.dump, input.Options{})
-	if err != nil {
-		return nil, err
-	}
-	by, err := retainedByID(ctx, in.Data)
-	return by, errors.Join(err, in.Close())
-}
-
-func retainedByID(ctx context.Context, data []byte) (map[uint64]int64, error) {
-	f, err := hprof.Open(data)
-	if err != nil {
-		return nil, err
-	}
-	r, err := jvm.Analyze(ctx, data, jvm.Options{Layout: hprof.PlainLayout(f.IDSize), Largest: 20 * compared})
+// retainedByID are the retained sizes of more objects than are compared, by id.
+func retainedByID(ctx context.Context, data []byte, layout hprof.Layout) (map[uint64]int64, error) {
+	r, err := jvm.Analyze(ctx, data, jvm.Options{Layout: layout, Largest: 20 * compared})
 	if err != nil {
 		return nil, err
 	}

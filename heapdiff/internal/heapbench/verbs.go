@@ -86,11 +86,7 @@ func (b *bench) retained(ctx context.Context) error {
 	ours, theirs := &series{name: "heapdiff show --retained"}, &series{name: "VisualVM's library"}
 	var objects int64
 	for range b.rounds {
-		out, err := ours.run(ctx, b.program, "show", "--retained", "--format", "json", b.dump)
-		if err != nil {
-			return err
-		}
-		if objects, err = countObjects(out); err != nil {
+		if objects, err = b.retain(ctx, ours, b.dump); err != nil {
 			return err
 		}
 		err = b.cold(func(dump string) error {
@@ -103,10 +99,52 @@ func (b *bench) retained(ctx context.Context) error {
 	}
 	ours.print()
 	theirs.print()
-	anonymous := ours.peak(func(c cost) int64 { return c.anonymous })
-	say("%d objects: %.1f bytes and %.0f ns of wall time an object", objects,
-		float64(anonymous)/float64(objects), float64(ours.median())/float64(objects))
+	ours.printObject(objects)
 	say("heapdiff is faster: %s", ours.faster(theirs))
+	return nil
+}
+
+// retain runs heapdiff for retained sizes and returns how many objects there are.
+func (b *bench) retain(ctx context.Context, s *series, dump string) (int64, error) {
+	out, err := s.run(ctx, b.program, "show", "--retained", "--format", "json", dump)
+	if err != nil {
+		return 0, err
+	}
+	return countObjects(out)
+}
+
+// printObject prints what one object takes, and returns its time.
+func (s *series) printObject(objects int64) float64 {
+	ns := float64(s.median()) / float64(objects)
+	anonymous := s.peak(func(c cost) int64 { return c.anonymous })
+	say("    %d objects: %.1f bytes and %.0f ns of wall time an object", objects, float64(anonymous)/float64(objects), ns)
+	return ns
+}
+
+// smallMB is the dump that linear compares with.
+const smallMB = 126
+
+// linear compares the time for an object in the dump and in a small one, which are
+// read by turns.
+func (b *bench) linear(ctx context.Context) error {
+	small, err := b.makeDump(ctx, smallMB)
+	if err != nil {
+		return err
+	}
+	few, many := &series{name: filepath.Base(small)}, &series{name: filepath.Base(b.dump)}
+	var fewer, more int64
+	for range b.rounds {
+		if fewer, err = b.retain(ctx, few, small); err != nil {
+			return err
+		}
+		if more, err = b.retain(ctx, many, b.dump); err != nil {
+			return err
+		}
+	}
+	few.print()
+	base := few.printObject(fewer)
+	many.print()
+	say("an object of %s takes %.2f× the time of one of %s", many.name, many.printObject(more)/base, few.name)
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
+	"github.com/clewhq/clew/heapdiff/internal/bruteforce"
 	"github.com/clewhq/clew/heapdiff/internal/graph"
 	"github.com/clewhq/clew/heapdiff/internal/hprof"
 	"github.com/clewhq/clew/heapdiff/internal/input"
@@ -22,86 +23,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// naive is a heap read in the plainest way: maps of ids, every strong reference.
-type naive struct {
-	size  map[uint64]int64
-	out   map[uint64][]uint64
-	roots []uint64
-}
-
-func readNaive(t testing.TB, data []byte, layout hprof.Layout) *naive {
-	t.Helper()
-	f, err := hprof.Open(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if layout.Header == 0 {
-		layout, _ = f.Infer()
-	}
-	var classes []*hprof.Class
-	n := &naive{size: map[uint64]int64{}, out: map[uint64][]uint64{}}
-	walk := func(v hprof.Visitor) {
-		if err := f.Walk(context.Background(), 1, func(int) hprof.Visitor { return v }, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	walk(hprof.Visitor{
-		Class: func(c *hprof.Class) { classes = append(classes, c) },
-		Root:  func(r hprof.Root) { n.roots = append(n.roots, r.ID) },
-	})
-	h := hprof.NewHeap(f, classes, layout)
-	walk(hprof.Visitor{
-		Class: func(c *hprof.Class) {
-			n.size[c.ID] = h.Class(c.ID).ObjectSize
-			n.out[c.ID] = append(append([]uint64{c.Super, c.Loader}, c.Others...), staticIDs(c)...)
-		},
-		Instance: func(id, class uint64, fields []byte) {
-			c := h.Class(class)
-			n.size[id] = c.Size
-			n.out[id] = []uint64{class}
-			for _, r := range c.Refs {
-				if !r.Weak {
-					n.out[id] = append(n.out[id], f.IDAt(fields, int(r.Offset)))
-				}
-			}
-		},
-		Objects: func(id, class uint64, e []byte) {
-			n.size[id] = h.ObjectsSize(int64(len(e) / f.IDSize))
-			n.out[id] = []uint64{class}
-			for k := range len(e) / f.IDSize {
-				n.out[id] = append(n.out[id], f.ID(e, k))
-			}
-		},
-		Primitive: func(id uint64, k hprof.Type, count uint32, _ []byte) { n.size[id] = h.PrimitiveSize(k, int64(count)) },
-	})
-	return n
-}
-
-func staticIDs(c *hprof.Class) (ids []uint64) {
-	for _, s := range c.Statics {
-		ids = append(ids, s.ID)
-	}
-	return ids
-}
-
-// reached sums what the roots reach without passing one object.
-func (n *naive) reached(without uint64) (sum int64) {
-	seen := map[uint64]bool{without: true}
-	stack := slices.Clone(n.roots)
-	for len(stack) > 0 {
-		id := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		size, ok := n.size[id]
-		if !ok || seen[id] {
-			continue
-		}
-		seen[id] = true
-		sum += size
-		stack = append(stack, n.out[id]...)
-	}
-	return sum
-}
 
 // compare sets the retained size of the largest objects, of any class, against
 // what can no longer be reached without them.
@@ -117,15 +38,17 @@ func compare(t *testing.T, data []byte, largest int) {
 	if err := a.openForTest(got); err != nil {
 		t.Fatal(err)
 	}
-	n := readNaive(t, data, layout)
-	all := n.reached(0)
+	plain, err := bruteforce.Read(t.Context(), data, layout)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ids := make([]uint64, 0, len(got))
 	for id := range got {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, func(x, y uint64) int { return int(got[y] - got[x]) })
 	for _, id := range ids[:min(largest, len(ids))] {
-		if want := all - n.reached(id); got[id] != want {
+		if want := plain.Retained(id); got[id] != want {
 			t.Errorf("object %#x retains %d, want %d", id, got[id], want)
 		}
 	}
@@ -250,10 +173,12 @@ func TestLargest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := readNaive(t, data, layout)
-		all := n.reached(0)
+		plain, err := bruteforce.Read(t.Context(), data, layout)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i, o := range got.Largest {
-			if want := all - n.reached(o.ID); o.Retained != want {
+			if want := plain.Retained(o.ID); o.Retained != want {
 				t.Errorf("%s %#x retains %d, want %d", o.Class, o.ID, o.Retained, want)
 			}
 			if i > 0 && o.Retained > got.Largest[i-1].Retained {

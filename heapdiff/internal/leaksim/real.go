@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -101,13 +102,33 @@ func watch(ctx context.Context, leaking bool, every time.Duration) (names []stri
 		return nil, err
 	}
 	fmt.Fprintf(os.Stdout, "leaking %v: %s\n", leaking, d.Verdict)
-	for _, f := range d.Findings {
-		if f.Subject == culprit { // why it is not accused
-			fmt.Fprintf(os.Stdout, "    %s: %s\n", f.Kind, f.Text)
-		}
-	}
 	for _, s := range d.Suspects {
 		names = append(names, s.Holder)
 	}
+	if leaking && !slices.Contains(names, culprit) {
+		explain(d)
+	}
 	return names, nil
+}
+
+// explain prints how many sampled objects of the culprit each profile has, and what
+// is said of it.
+func explain(d *heapdiff.Delta) {
+	for i := range d.Classes {
+		c := &d.Classes[i]
+		if !strings.Contains(c.Name, culprit) {
+			continue
+		}
+		for _, at := range c.At {
+			if at.Sample != nil {
+				fmt.Fprintf(os.Stdout, "    %d", at.Sample.InUse)
+			}
+		}
+		fmt.Fprintln(os.Stdout, " sampled objects")
+	}
+	for _, f := range d.Findings {
+		if f.Subject == culprit {
+			fmt.Fprintf(os.Stdout, "    %s: %s\n", f.Kind, f.Text)
+		}
+	}
 }
