@@ -31,9 +31,12 @@ type Config struct {
 	ByPrefix bool // measure by the first key's prefix too, up to its first colon
 
 	Syscalls bool // the system calls of the servers; slows every process of the host a little
-	OffCPU   bool // run queue, blocking, forks
-	Deep     bool // uprobes for commands in pipelines and under TLS; slows the servers
-	TraceIDs bool // trace ids of Go clients on this host
+	// SyscallsOnly measures the system calls and nothing else, of processes of any
+	// kind. It costs less than Syscalls; the requests are not looked at.
+	SyscallsOnly bool
+	OffCPU       bool // run queue, blocking, forks
+	Deep         bool // uprobes for commands in pipelines and under TLS; slows the servers
+	TraceIDs     bool // trace ids of Go clients on this host
 
 	Log *slog.Logger // what happens meanwhile, such as a server's restart; nil is silent
 }

@@ -67,6 +67,9 @@ func (t *tiers) open(cfg Config) error {
 	if e := need.Kernel("observe servers"); e != nil {
 		return e
 	}
+	if cfg.SyscallsOnly {
+		return t.openSyscallsOnly()
+	}
 	var err error
 	t.lean, err = lean.Open(lean.Config{
 		Slow: cfg.SlowThreshold, Hold: min(holdFrom, cfg.SlowThreshold), SampleEvery: cfg.SampleEvery,
@@ -81,11 +84,7 @@ func (t *tiers) open(cfg Config) error {
 			return e
 		}
 		t.state("lean", report.TierMissing, err)
-		if t.syscalls, err = openSyscalls(nil); err != nil {
-			return errors.Join(err, t.close())
-		}
-		t.state("syscalls", report.TierOn, nil)
-		return nil
+		return t.openSyscallsOnly()
 	case t.lean.Degraded != nil:
 		t.state("lean", report.TierDegraded, t.lean.Degraded)
 	default:
@@ -97,6 +96,14 @@ func (t *tiers) open(cfg Config) error {
 
 // withoutTracepoints are taken to be missing; tests set it.
 var withoutTracepoints []string
+
+func (t *tiers) openSyscallsOnly() (err error) {
+	if t.syscalls, err = openSyscalls(nil); err != nil {
+		return errors.Join(need.Refused("time system calls", err), t.close())
+	}
+	t.state("syscalls", report.TierOn, nil)
+	return nil
+}
 
 func openSyscalls(l *lean.Tier) (*syscalls.Tracer, error) {
 	if l == nil {

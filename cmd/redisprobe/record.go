@@ -61,6 +61,9 @@ type recorded struct {
 }
 
 func recordTo(ctx context.Context, b backend, cfg ebpfprobe.Config, path string, force bool, every, limit time.Duration) (done recorded, err error) {
+	if !force && isThere(path) {
+		return done, errThere(path)
+	}
 	p, err := start(ctx, b, cfg, limit)
 	if err != nil {
 		return done, err
@@ -101,17 +104,27 @@ func recordTo(ctx context.Context, b backend, cfg ebpfprobe.Config, path string,
 func create(path string, force bool) (*os.File, error) {
 	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	if info, err := os.Stat(path); !force && (err != nil || info.Mode().IsRegular()) {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+		flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL // it may have come meanwhile
 	}
 	// Whoever may read it learns who talks to the server, and by --arguments more.
 	f, err := os.OpenFile(path, flags, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("record: %s is there already; name another file, or write over it by --force", path)
+		return nil, errThere(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
 	return f, nil
+}
+
+// isThere reports whether a recording would write over a file.
+func isThere(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func errThere(path string) error {
+	return fmt.Errorf("record: %s is there already; name another file, or write over it by --force", path)
 }
 
 // isPipe says whether f is something that has no disk to be synced to.

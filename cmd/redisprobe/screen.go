@@ -73,7 +73,7 @@ func (s *screen) lines(width, height int) []string {
 		out = append(out, s.heat(all, width)...)
 		out = append(out, "")
 	}
-	out = append(out, blame(shown, all, width, max(1, height/8))...)
+	out = append(out, blame(shown, all, width, max(1, height/6))...)
 	var b bytes.Buffer
 	o := report.Options{Top: max(1, height-len(out)-1), Width: width, Order: s.order}
 	if err := report.Commands(&b, shown.Commands, o); err != nil {
@@ -130,8 +130,15 @@ func blame(shown, all *report.Server, width, most int) []string {
 	if len(charges) == 0 {
 		charges, when = report.Grouped(all.Blame), "earlier: "
 	}
-	for i := range charges[:min(most, len(charges))] {
-		out = append(out, fit(when+charges[i].Sentence(), width))
+	for i := range charges {
+		lines := charges[i].Lines(width - len(when))
+		if i > 0 && len(out)+len(lines) > most {
+			break
+		}
+		lines[0] = when + lines[0]
+		for _, line := range lines[:min(most, len(lines))] {
+			out = append(out, fit(line, width))
+		}
 	}
 	if len(out) > 0 {
 		out = append(out, "")

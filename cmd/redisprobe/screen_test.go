@@ -41,6 +41,19 @@ func TestScreen(t *testing.T) {
 	}
 }
 
+// TestSentencesAreWrapped checks that who is to blame can be read to the end where
+// there is room, and that a small screen has the first sentence's beginning.
+func TestSentencesAreWrapped(t *testing.T) {
+	s := played(7)
+	want := "\n3 GETs and 1 SET waited 90.0–198 ms behind EVAL (sha\n  3f2a9c01d7e4) from 10.0.0.7:51234, which took 200 ms;\n  trace " + reporttest.TraceID + "\n"
+	if got := joined(s.lines(60, 40)); !strings.Contains(got, want) {
+		t.Errorf("no %q in\n%s", want, got)
+	}
+	if got := joined(s.lines(60, 8)); !strings.Contains(got, "\n3 GETs and 1 SET waited 90.0–198 ms behind EVAL (sha\n\n") {
+		t.Errorf("on a small screen:\n%s", got)
+	}
+}
+
 // TestKeys presses each key and looks at what has changed.
 func TestKeys(t *testing.T) {
 	s := played(7)

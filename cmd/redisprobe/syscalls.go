@@ -45,7 +45,7 @@ more; those of the observed process about 0.3 µs.`,
 		if *top < 0 {
 			return cli.Usagef("--top %d: want 0 or more", *top)
 		}
-		cfg.Syscalls, cfg.Log = true, cli.Logger(c)
+		cfg.SyscallsOnly, cfg.Log = true, cli.Logger(c)
 		total, err := observe(c.Context(), b, cfg, time.Second, *limit)
 		if err != nil {
 			return err

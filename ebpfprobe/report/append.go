@@ -145,6 +145,7 @@ func (b *Blame) merge(o *Blame) {
 		b.LastAt = o.LastAt
 	}
 	b.Victims = sums(b.Victims, o.Victims, func(v *Victim) string { return v.Name }, (*Victim).merge)
+	slices.SortStableFunc(b.Victims, func(a, b Victim) int { return cmp.Compare(b.SumNS, a.SumNS) })
 }
 
 func (v *Victim) merge(o *Victim) {

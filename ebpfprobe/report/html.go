@@ -24,7 +24,7 @@ var page = sync.OnceValue(func() *pageParts {
 	p := &pageParts{}
 	p.template = template.Must(template.New("page.gohtml").Funcs(template.FuncMap{
 		"duration": durationText, "waited": func(s Slow) string { return s.waited() }, "count": countText, "printable": printable, "quantile": quantileText, "rate": rateText,
-		"clock": func(t time.Time) string { return t.UTC().Format("15:04:05.000") }, "errno": errnoText, "lost": lostText,
+		"clock": func(t time.Time) string { return t.UTC().Format("15:04:05.000") }, "errno": errnoText, "lost": lostText, "part": partText,
 	}).ParseFS(htmlFiles, "html/page.gohtml"))
 	style, script := htmlFile("page.css"), htmlFile("page.js")
 	p.style, p.script = template.CSS(style), template.JS(script) //nolint:gosec // both are files of this package

@@ -30,6 +30,12 @@ func (b *Blame) Sentence() string {
 	return s.String()
 }
 
+// Lines is the sentence in lines of at most width columns, unless a word is wider;
+// the later ones are indented.
+func (b *Blame) Lines(width int) []string {
+	return strings.Split(wrap(b.Sentence(), "  ", width, 0), "\n")
+}
+
 // waiters is who waited how long.
 func (b *Blame) waiters() string {
 	switch len(b.Victims) {

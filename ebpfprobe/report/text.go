@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -39,6 +40,9 @@ func Text(w io.Writer, r *Report, o Options) error {
 		}
 		p.server(&r.Servers[i], r.Start.Location())
 	}
+	if r.unexplained() {
+		p.section("Where nothing that was measured held the event loop, the server may have had no CPU, or slept in the kernel: --with offcpu tells.")
+	}
 	p.tiers(r.Tiers)
 	if r.LostEvents > 0 {
 		p.section(fmt.Sprintf("%s lost on the way from the kernel (%s): what rests on them is too small.",
@@ -48,6 +52,17 @@ func Text(w io.Writer, r *Report, o Options) error {
 		p.section("Warning: " + printable(warning))
 	}
 	return p.err
+}
+
+// unexplained reports whether requests waited for what a tier that was off could
+// have told.
+func (r *Report) unexplained() bool {
+	if slices.ContainsFunc(r.Tiers, func(t Tier) bool { return t.Name == "offcpu" }) {
+		return false
+	}
+	return slices.ContainsFunc(r.Servers, func(s Server) bool {
+		return s.OffCPU == nil && slices.ContainsFunc(s.Blame, func(b Blame) bool { return b.Cause == CauseUnknown })
+	})
 }
 
 // printer keeps the first error of its writer.
@@ -218,7 +233,7 @@ func (p *printer) phases(s *Server) {
 		if all.Service.Sum > 0 {
 			share = fmt.Sprintf("%.1f %%", 100*float64(d.Sum)/float64(all.Service.Sum))
 		}
-		t.add(strings.ReplaceAll(name, "_", " "), countText(d.Count), share, durationText(uint64(d.Mean())),
+		t.add(partText(name), countText(d.Count), share, durationText(uint64(d.Mean())),
 			quantileText(d, .5), quantileText(d, .99), maxText(d))
 	}
 	if len(t.rows) > 1 {
@@ -226,6 +241,9 @@ func (p *printer) phases(s *Server) {
 		p.table(t)
 	}
 }
+
+// partText is the name of a phase in words.
+func partText(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
 func (p *printer) offCPU(s *Server) {
 	if s.OffCPU == nil {
