@@ -268,16 +268,17 @@ func (p *Passage) end(errorType, message string) {
 			p.span.SetStatus(codes.Error, message)
 		}
 	}
-	p.measure()
+	p.door.Record(p.ctx, p.start, p.series)
 	if p.span != nil {
 		p.span.End()
 	}
 }
 
-func (p *Passage) measure() {
-	if p.door.duration == nil {
+// Record measures a request that shall have no span, from start until now.
+func (d *Door) Record(ctx context.Context, start time.Time, series []attribute.KeyValue) {
+	if d.duration == nil {
 		return
 	}
 	defer guard("record metrics")
-	p.door.duration.Record(p.ctx, time.Since(p.start).Seconds(), metric.WithAttributes(repaired(p.series)...))
+	d.duration.Record(ctx, time.Since(start).Seconds(), metric.WithAttributes(repaired(series)...))
 }

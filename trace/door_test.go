@@ -152,6 +152,17 @@ func TestDoorBeganEarlier(t *testing.T) {
 	}
 }
 
+// TestDoorRecord measures what has no span.
+func TestDoorRecord(t *testing.T) {
+	mp, reader := meter(t)
+	door := trace.NewDoor("db.client.operation.duration", trace.WithMeterProvider(mp))
+	door.Record(bg, time.Now(), []attribute.KeyValue{attribute.String("db.operation.name", "PING")})
+	trace.NewDoor("", trace.WithMeterProvider(mp)).Record(bg, time.Now(), nil)
+	if diff := cmp.Diff([]string{"db.operation.name=PING: 1"}, points(collect(t, reader), "db.client.operation.duration")); diff != "" {
+		t.Errorf("metric (-want +got):\n%s", diff)
+	}
+}
+
 func TestDoorMeter(t *testing.T) {
 	mp, reader := meter(t)
 	c, err := trace.NewDoor("", trace.WithMeterProvider(mp)).Meter().Int64Counter("more")
