@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -131,17 +132,21 @@ func TestConnectorCloses(t *testing.T) {
 	}
 }
 
+var registered atomic.Int32
+
 // TestRegister goes the ways of sql.Open, by the name of a wrapped driver and by that of a bare one.
 func TestRegister(t *testing.T) {
 	f := everything(nil)
 	spans := tracetest.NewSpanRecorder()
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
-	sql.Register("tracesql-bare", fakeDriver{f})
-	Register("tracesql-wrapped", fakeDriver{f}, shop, trace.WithTracerProvider(tp))
+	n := registered.Add(1) // a name is taken for good, and a test may run again
+	bareName, wrappedName := fmt.Sprint("tracesql-bare-", n), fmt.Sprint("tracesql-wrapped-", n)
+	sql.Register(bareName, fakeDriver{f})
+	Register(wrappedName, fakeDriver{f}, shop, trace.WithTracerProvider(tp))
 	for name, open := range map[string]func() (*sql.DB, error){
-		"Register":        func() (*sql.DB, error) { return sql.Open("tracesql-wrapped", "dsn") },
-		"Open":            func() (*sql.DB, error) { return Open("tracesql-bare", "dsn", shop, trace.WithTracerProvider(tp)) },
-		"Open of wrapped": func() (*sql.DB, error) { return Open("tracesql-wrapped", "dsn", shop, trace.WithTracerProvider(tp)) },
+		"Register":        func() (*sql.DB, error) { return sql.Open(wrappedName, "dsn") },
+		"Open":            func() (*sql.DB, error) { return Open(bareName, "dsn", shop, trace.WithTracerProvider(tp)) },
+		"Open of wrapped": func() (*sql.DB, error) { return Open(wrappedName, "dsn", shop, trace.WithTracerProvider(tp)) },
 		"WrapConnector": func() (*sql.DB, error) {
 			return sql.OpenDB(WrapConnector(plainConnector{fakeDriver{f}, "dsn"}, shop, trace.WithTracerProvider(tp))), nil
 		},
