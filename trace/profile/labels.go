@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
 // LabelRoute is the label of CPU samples that [Routes] adds to trace_id and span_id, in a form that
@@ -25,7 +26,11 @@ func Spans() sdktrace.SpanProcessor { return spans{} }
 type spans struct{}
 
 // OnStart implements [sdktrace.SpanProcessor].
-func (spans) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) {
+func (p spans) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) { p.AtStart(ctx, s) }
+
+// AtStart is all that OnStart does, for providers that have no span processors, such as package
+// provider's.
+func (spans) AtStart(_ context.Context, s oteltrace.Span) {
 	if sc := s.SpanContext(); sc.IsSampled() {
 		s.SetAttributes(IDKey.String(sc.SpanID().String()))
 	}

@@ -145,8 +145,8 @@ func TestDefaultEndpointIsPlain(t *testing.T) {
 			}
 			return ""
 		})
-		if err != nil || got.spanProtocol.plain != c.plain {
-			t.Errorf("%s: plain is %v, %v", c.name, got.spanProtocol.plain, err)
+		if err != nil || got.spanProtocol.Plain != c.plain {
+			t.Errorf("%s: plain is %v, %v", c.name, got.spanProtocol.Plain, err)
 		}
 	}
 }

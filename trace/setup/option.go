@@ -42,10 +42,7 @@ func WithSpanProcessor(p sdktrace.SpanProcessor) Option {
 }
 
 // observeTail exports what the tail has counted.
-func (p providers) observeTail() error {
-	if p.tail == nil {
-		return nil
-	}
+func (p providers) observeTail(stats func() tail.Stats) error {
 	m := p.meter.Meter("github.com/clewhq/clew/trace/tail")
 	traces, err := m.Int64ObservableCounter("clew.tail.traces", metric.WithUnit("{trace}"),
 		metric.WithDescription("Traces that were not sampled and failed or were slow, or were not decided on."))
@@ -61,7 +58,7 @@ func (p providers) observeTail() error {
 		return metric.WithAttributes(attribute.String("clew.tail.outcome", v))
 	}
 	_, err = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		s := p.tail.Stats()
+		s := stats()
 		o.ObserveInt64(traces, int64(s.Kept), outcome("kept"))
 		o.ObserveInt64(traces, int64(s.Capped), outcome("capped"))
 		o.ObserveInt64(traces, int64(s.Evicted), outcome("evicted"))

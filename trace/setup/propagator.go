@@ -17,8 +17,8 @@ import (
 
 // propagator puts together what OTEL_PROPAGATORS asks for. W3C's comes first, because the others give
 // way to it, or stand on it; among the others the order is that of the variable.
-func (e *env) propagator() (_ propagation.TextMapPropagator, withPinpoint bool) {
-	names := e.list("OTEL_PROPAGATORS", "tracecontext,baggage",
+func (e env) propagator() (_ propagation.TextMapPropagator, withPinpoint bool) {
+	names := e.List("OTEL_PROPAGATORS", "tracecontext,baggage",
 		"tracecontext", "baggage", "b3", "b3multi", "jaeger", "pinpoint")
 	var ps []propagation.TextMapPropagator
 	parent, baggage := slices.Contains(names, "tracecontext"), slices.Contains(names, "baggage")
@@ -52,9 +52,9 @@ func (e *env) propagator() (_ propagation.TextMapPropagator, withPinpoint bool) 
 
 // pinpointApp is who we are in Pinpoint: the resource attributes that its collector reads, or else the
 // name of the service.
-func (e *env) pinpointApp() pinpoint.App {
-	attrs := map[string]string{"service.name": e.get("OTEL_SERVICE_NAME")}
-	for entry := range strings.SplitSeq(e.get("OTEL_RESOURCE_ATTRIBUTES"), ",") {
+func (e env) pinpointApp() pinpoint.App {
+	attrs := map[string]string{"service.name": e.Get("OTEL_SERVICE_NAME")}
+	for entry := range strings.SplitSeq(e.Get("OTEL_RESOURCE_ATTRIBUTES"), ",") {
 		key, value, _ := strings.Cut(entry, "=")
 		key = strings.TrimSpace(key)
 		if decoded, err := url.PathUnescape(strings.TrimSpace(value)); err == nil && attrs[key] == "" {
@@ -66,7 +66,7 @@ func (e *env) pinpointApp() pinpoint.App {
 		app.Name = attrs["service.name"]
 	}
 	if err := app.Check(); err != nil {
-		e.wrong("OTEL_PROPAGATORS", "pinpoint needs a name for this service, from OTEL_SERVICE_NAME or the attribute "+
+		e.Wrong("OTEL_PROPAGATORS", "pinpoint needs a name for this service, from OTEL_SERVICE_NAME or the attribute "+
 			"pinpoint.applicationName of OTEL_RESOURCE_ATTRIBUTES: %v", err)
 	}
 	return app

@@ -16,6 +16,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/clewhq/clew/trace/pinpoint"
+	"github.com/clewhq/clew/trace/provider"
 	"github.com/clewhq/clew/trace/tail"
 )
 
@@ -40,6 +41,7 @@ func Init(ctx context.Context, opts ...Option) (shutdown func(context.Context) e
 			err = errors.Join(err, o.apply(&c))
 		}
 	}
+	err = errors.Join(err, c.checkFast())
 	if err != nil {
 		return nothing, fmt.Errorf("set up telemetry: %w", err)
 	}
@@ -48,7 +50,9 @@ func Init(ctx context.Context, opts ...Option) (shutdown func(context.Context) e
 		return nothing, fmt.Errorf("set up telemetry: %w", err)
 	}
 	otel.SetTextMapPropagator(c.propagator)
-	if p.tracer != nil {
+	if p.fast != nil {
+		otel.SetTracerProvider(p.fast)
+	} else if p.tracer != nil {
 		otel.SetTracerProvider(p.tracer)
 	}
 	if p.meter != nil {
@@ -59,6 +63,8 @@ func Init(ctx context.Context, opts ...Option) (shutdown func(context.Context) e
 
 // providers are nil where nothing is to be exported: the API then does nothing, at no cost.
 type providers struct {
+	fast       *provider.Provider       // in place of tracer, deliveries and tail
+	starters   []sdktrace.SpanProcessor // of fast
 	tracer     *sdktrace.TracerProvider
 	deliveries deliveries
 	tail       *tail.Tail // nil: not wanted
@@ -78,29 +84,16 @@ func build(ctx context.Context, c config) (p providers, err error) {
 	if err != nil {
 		return p, err
 	}
-	if len(c.traces) > 0 {
-		// The sampler and the limits the SDK takes from the variables.
-		opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
-		if c.pinpoint {
-			opts = append(opts, sdktrace.WithIDGenerator(pinpoint.IDGenerator(nil)))
-		}
-		for _, sp := range c.processors {
-			opts = append(opts, sdktrace.WithSpanProcessor(sp))
-		}
-		for _, name := range c.traces {
-			exporter, err := c.spanExporter(ctx, name)
-			if err != nil {
-				return p, fmt.Errorf("trace exporter %s: %w", name, err)
-			}
-			p.deliveries = append(p.deliveries, newDelivery(name, exporter))
-		}
-		if c.tail != nil {
-			p.tail = tail.New(*c.tail, p.deliveries)
-			opts = append(opts, sdktrace.WithSampler(p.tail.Sampler(c.sampler)), sdktrace.WithSpanProcessor(p.tail))
-		} else {
-			opts = append(opts, sdktrace.WithSpanProcessor(p.deliveries))
-		}
-		p.tracer = sdktrace.NewTracerProvider(opts...)
+	switch {
+	case len(c.traces) == 0:
+	case c.fast != nil:
+		p.fast, err = c.newFast(res)
+		p.starters = c.processors
+	default:
+		err = p.startSDK(ctx, c, res)
+	}
+	if err != nil {
+		return p, err
 	}
 	if len(c.metrics) > 0 {
 		opts := []sdkmetric.Option{sdkmetric.WithResource(res)}
@@ -112,11 +105,51 @@ func build(ctx context.Context, c config) (p providers, err error) {
 			opts = append(opts, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter)))
 		}
 		p.meter = sdkmetric.NewMeterProvider(opts...)
-		if err := p.observeTail(); err != nil {
+		if err := p.observe(c); err != nil {
 			return p, err
 		}
 	}
 	return p, nil
+}
+
+// startSDK makes a tracer provider of the SDK's, which takes the sampler and the limits from the
+// variables.
+func (p *providers) startSDK(ctx context.Context, c config, res *resource.Resource) error {
+	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
+	if c.pinpoint {
+		opts = append(opts, sdktrace.WithIDGenerator(pinpoint.IDGenerator(nil)))
+	}
+	for _, sp := range c.processors {
+		opts = append(opts, sdktrace.WithSpanProcessor(sp))
+	}
+	for _, name := range c.traces {
+		exporter, err := c.spanExporter(ctx, name)
+		if err != nil {
+			return fmt.Errorf("trace exporter %s: %w", name, err)
+		}
+		p.deliveries = append(p.deliveries, newDelivery(name, exporter))
+	}
+	if c.tail != nil {
+		p.tail = tail.New(*c.tail, p.deliveries)
+		opts = append(opts, sdktrace.WithSampler(p.tail.Sampler(c.sampler)), sdktrace.WithSpanProcessor(p.tail))
+	} else {
+		opts = append(opts, sdktrace.WithSpanProcessor(p.deliveries))
+	}
+	p.tracer = sdktrace.NewTracerProvider(opts...)
+	return nil
+}
+
+// observe exports what the providers of traces have counted themselves.
+func (p providers) observe(c config) error {
+	switch {
+	case p.fast != nil && c.tail != nil:
+		return errors.Join(p.fast.Observe(p.meter), p.observeTail(p.fast.TailStats))
+	case p.fast != nil:
+		return p.fast.Observe(p.meter)
+	case p.tail != nil:
+		return p.observeTail(p.tail.Stats)
+	}
+	return nil
 }
 
 // describeProcess is the resource: who sends. The command line stays out of it, it may hold secrets.
@@ -150,9 +183,12 @@ func (c config) metricExporter(ctx context.Context, name string) (sdkmetric.Expo
 
 // shutdown closes all at a time, so that one collector that hangs does not take the others' time.
 func (p providers) shutdown(ctx context.Context) error {
-	var errs [3]error
+	var errs [4]error
 	var all sync.WaitGroup
 	all.Go(func() { errs[0] = p.deliveries.close(ctx) })
+	if p.fast != nil {
+		all.Go(func() { errs[3] = p.closeFast(ctx) })
+	}
 	if p.meter != nil {
 		all.Go(func() { errs[1] = p.meter.Shutdown(ctx) })
 	}

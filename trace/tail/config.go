@@ -3,6 +3,8 @@ package tail
 import (
 	"fmt"
 	"time"
+
+	"go.opentelemetry.io/otel/codes"
 )
 
 // Config says what is kept of what was not sampled. The zero value keeps errors.
@@ -39,7 +41,8 @@ func (c Config) Check() error {
 	return nil
 }
 
-func (c Config) withDefaults() Config {
+// WithDefaults returns c with its zeros replaced by what they stand for.
+func (c Config) WithDefaults() Config {
 	if c.PerRoute == 0 {
 		c.PerRoute = 1
 	}
@@ -50,4 +53,16 @@ func (c Config) withDefaults() Config {
 		c.MaxTraces = 4096
 	}
 	return c
+}
+
+// Reason says why a local root with this status and duration is worth keeping: "error",
+// "slow", or nothing.
+func (c Config) Reason(status codes.Code, took time.Duration) string {
+	switch {
+	case !c.SkipErrors && status == codes.Error:
+		return "error"
+	case c.Slow > 0 && took >= c.Slow:
+		return "slow"
+	}
+	return ""
 }

@@ -1,32 +1,20 @@
 package tail
 
 import (
-	"container/list"
 	"context"
-	"math"
-	"sync"
 
-	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
-	oteltrace "go.opentelemetry.io/otel/trace"
-	"golang.org/x/time/rate"
-)
 
-// maxRoutes bounds the routes that are told apart; those beyond share one rate.
-const maxRoutes = 1000
+	"github.com/clewhq/clew/trace/internal/hold"
+)
 
 // Tail is a span processor in front of another. It passes sampled spans on as they come, and holds the
 // others until their local root has ended. It is safe for concurrent use.
 type Tail struct {
-	cfg  Config
-	next sdktrace.SpanProcessor
-
-	mu     sync.Mutex
-	traces map[oteltrace.TraceID]*list.Element // of *held
-	age    *list.List                          // of *held, oldest first
-	routes map[string]*rate.Limiter
-	stats  Stats
+	cfg    Config
+	next   sdktrace.SpanProcessor
+	traces *hold.Traces[sdktrace.ReadOnlySpan]
 }
 
 // Stats counts what has become of traces that were not sampled, since the start.
@@ -41,56 +29,28 @@ type Stats struct {
 	Evicted uint64
 }
 
-// held is a trace that was not sampled.
-type held struct {
-	id    oteltrace.TraceID
-	open  int                     // local roots that have not ended
-	spans []sdktrace.ReadOnlySpan // ended
-	cut   uint64
-	why   string // the reason to keep it; empty: none so far
-	kept  bool   // decided: what ends later is passed on
-}
-
 // New returns a Tail that passes on to next what is to be exported, a batch processor as a rule, which
 // it flushes and shuts down with itself. It panics if cfg.Check returns an error.
 func New(cfg Config, next sdktrace.SpanProcessor) *Tail {
 	if err := cfg.Check(); err != nil {
 		panic(err)
 	}
-	return &Tail{
-		cfg: cfg.withDefaults(), next: next,
-		traces: map[oteltrace.TraceID]*list.Element{}, age: list.New(), routes: map[string]*rate.Limiter{},
-	}
+	cfg = cfg.WithDefaults()
+	return &Tail{cfg: cfg, next: next, traces: hold.New[sdktrace.ReadOnlySpan](hold.Config{
+		PerRoute: cfg.PerRoute, MaxSpans: cfg.MaxSpans, MaxTraces: cfg.MaxTraces,
+	})}
 }
 
 // Stats returns what has been counted so far.
-func (t *Tail) Stats() Stats {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.stats
-}
+func (t *Tail) Stats() Stats { return Stats(t.traces.Stats()) }
 
 // OnStart implements [sdktrace.SpanProcessor].
 func (t *Tail) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
 	if s.SpanContext().IsSampled() {
 		t.next.OnStart(ctx, s)
-		return
+	} else if isRoot(s) {
+		t.traces.Started(s.SpanContext().TraceID())
 	}
-	if !isRoot(s) {
-		return
-	}
-	id := s.SpanContext().TraceID()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	e := t.traces[id]
-	if e == nil {
-		if len(t.traces) >= t.cfg.MaxTraces {
-			t.giveUpOldest()
-		}
-		e = t.age.PushBack(&held{id: id})
-		t.traces[id] = e
-	}
-	e.Value.(*held).open++
 }
 
 // OnEnd implements [sdktrace.SpanProcessor].
@@ -99,99 +59,15 @@ func (t *Tail) OnEnd(s sdktrace.ReadOnlySpan) {
 		t.next.OnEnd(s)
 		return
 	}
-	for _, s := range t.ended(s) {
+	e := hold.Ended[sdktrace.ReadOnlySpan]{ID: s.SpanContext().TraceID(), Root: isRoot(s)}
+	if e.Root {
+		e.Why = t.cfg.Reason(s.Status().Code, s.EndTime().Sub(s.StartTime()))
+		e.Route = func() string { return routeOf(s) }
+	}
+	e.Span = kept{s, e.Why}
+	for _, s := range t.traces.Ended(e) {
 		t.next.OnEnd(s)
 	}
-}
-
-// ended takes note of a span and returns what is to be passed on now.
-func (t *Tail) ended(s sdktrace.ReadOnlySpan) []sdktrace.ReadOnlySpan {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	e := t.traces[s.SpanContext().TraceID()]
-	if e == nil {
-		return nil // given up, or decided against
-	}
-	h := e.Value.(*held)
-	root := isRoot(s)
-	switch {
-	case h.kept:
-		h.spans = append(h.spans, kept{ReadOnlySpan: s})
-	case root:
-		why := t.reason(s)
-		if why != "" && h.why == "" {
-			h.why = why
-		}
-		h.spans = append(h.spans, kept{s, why})
-	case len(h.spans) >= t.cfg.MaxSpans-1: // one is the root's
-		h.cut++
-	default:
-		h.spans = append(h.spans, kept{ReadOnlySpan: s})
-	}
-	if root {
-		h.open--
-	}
-	if !h.kept && (h.open > 0 || !t.decide(e, h, s)) {
-		return nil
-	}
-	out := h.spans
-	h.spans = nil
-	t.stats.KeptSpans += uint64(len(out))
-	return out
-}
-
-// decide falls when the last local root of the trace, s, has ended. A trace that is kept stays known,
-// for spans that end later, until it is the oldest.
-func (t *Tail) decide(e *list.Element, h *held, s sdktrace.ReadOnlySpan) bool {
-	if h.why != "" && t.limiter(routeOf(s)).Allow() {
-		h.kept = true
-		t.stats.Kept++
-		t.stats.Cut += h.cut
-		return true
-	}
-	if h.why != "" {
-		t.stats.Capped++
-	}
-	t.forget(e, h)
-	return false
-}
-
-func (t *Tail) giveUpOldest() {
-	e := t.age.Front()
-	h := e.Value.(*held)
-	if !h.kept {
-		t.stats.Evicted++
-	}
-	t.forget(e, h)
-}
-
-func (t *Tail) forget(e *list.Element, h *held) {
-	t.age.Remove(e)
-	delete(t.traces, h.id)
-}
-
-// reason says why a local root is worth keeping.
-func (t *Tail) reason(s sdktrace.ReadOnlySpan) string {
-	switch {
-	case !t.cfg.SkipErrors && s.Status().Code == codes.Error:
-		return "error"
-	case t.cfg.Slow > 0 && s.EndTime().Sub(s.StartTime()) >= t.cfg.Slow:
-		return "slow"
-	}
-	return ""
-}
-
-func (t *Tail) limiter(route string) *rate.Limiter {
-	l := t.routes[route]
-	if l == nil && len(t.routes) >= maxRoutes {
-		route = ""
-		l = t.routes[route]
-	}
-	if l == nil {
-		l = rate.NewLimiter(rate.Limit(t.cfg.PerRoute), max(1, int(math.Ceil(min(t.cfg.PerRoute, 1e6)))))
-		t.routes[route] = l
-	}
-	return l
 }
 
 func routeOf(s sdktrace.ReadOnlySpan) string {
@@ -214,10 +90,6 @@ func (t *Tail) ForceFlush(ctx context.Context) error { return t.next.ForceFlush(
 
 // Shutdown implements [sdktrace.SpanProcessor]. What is undecided is dropped, and counted.
 func (t *Tail) Shutdown(ctx context.Context) error {
-	t.mu.Lock()
-	for t.age.Len() > 0 {
-		t.giveUpOldest()
-	}
-	t.mu.Unlock()
+	t.traces.GiveUp()
 	return t.next.Shutdown(ctx)
 }
