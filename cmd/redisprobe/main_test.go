@@ -61,7 +61,7 @@ func (m *madeUp) Report() (*report.Report, error) {
 	}
 	r := reporttest.At(m.read)
 	m.read++
-	if (m.cfg.Syscalls || m.cfg.SyscallsOnly) {
+	if m.cfg.Syscalls || m.cfg.SyscallsOnly {
 		r.Servers[0].Syscalls = []report.Syscall{{Name: "read", Calls: 3}}
 		r.Servers[0].Syscalls[0].Time.Record(1500, 3)
 	}
