@@ -1,7 +1,11 @@
 package ebpfprobe
 
 import (
+	"fmt"
 	"math"
+	"os"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -47,4 +51,61 @@ func BenchmarkCost(b *testing.B) {
 	}
 	b.ReportMetric(alone, "ns/command")
 	b.ReportMetric((batch-alone)/15, "ns/further")
+}
+
+// BenchmarkDeep shows what the deep tier costs a server beside the lean one, by the time that its event
+// loop is on a CPU, which an interruption of the program has to be seen in: a command by itself, each one
+// of a pipeline of 16, and one under TLS, whose OpenSSL is watched too. It is the median of the rounds,
+// each of which measures with the tier and without it; -benchtime 12x makes twelve.
+func BenchmarkDeep(b *testing.B) {
+	s, port := startTLS(b)
+	tls := []string{"-p", strconv.Itoa(port), "--tls", "--insecure"}
+	loads := []struct {
+		metric string
+		n      int
+		args   []string
+	}{
+		{"ns/command", 8000, []string{"-n", "8000", "-c", "10", "-t", "set"}},
+		{"ns/pipelined", 64000, []string{"-n", "64000", "-c", "10", "-P", "16", "-t", "set"}},
+		{"ns/TLS-command", 8000, append(tls, "-n", "8000", "-c", "10", "-t", "set")},
+	}
+	more := make([][]float64, len(loads))
+	for b.Loop() {
+		for i, l := range loads {
+			var took [2]float64
+			for j, deep := range []bool{false, true} {
+				p := observe(b, Config{Ports: []int{s.port}, Deep: deep})
+				s.benchmark(b, "-n", "200", "-t", "set") // settles where names are
+				if _, err := p.Report(); err != nil {
+					b.Fatal(err)
+				}
+				before := s.onCPU(b)
+				s.benchmark(b, l.args...)
+				took[j] = (s.onCPU(b) - before) / float64(l.n)
+				if err := p.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			more[i] = append(more[i], took[1]-took[0])
+		}
+	}
+	for i, l := range loads {
+		slices.Sort(more[i])
+		b.ReportMetric(more[i][len(more[i])/2], l.metric)
+	}
+}
+
+// onCPU returns how long the server's main thread was on a CPU, in nanoseconds.
+func (s *server) onCPU(b *testing.B) float64 {
+	b.Helper()
+	pid := s.cmd.Process.Pid
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/schedstat", pid, pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var ns float64
+	if _, err := fmt.Sscan(string(text), &ns); err != nil {
+		b.Fatal(err)
+	}
+	return ns
 }

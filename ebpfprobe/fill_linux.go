@@ -156,8 +156,12 @@ func (p *place) blames(e *engine) []report.Blame {
 func doubts(p *place, c lean.Place) []string {
 	var out []string
 	who := fmt.Sprintf("%s, process %d: ", p.server.Name, p.server.PID)
-	if c.TLS {
-		out = append(out, who+"some connections are encrypted: their commands are counted as (TLS), their times are right")
+	if slices.ContainsFunc(c.Commands, func(c report.Command) bool { return c.Name == report.Ciphertext }) {
+		doubt := who + "some connections are encrypted: their commands are counted as (TLS), their times are right"
+		if p.noTLS != nil {
+			doubt += "; " + p.noTLS.Error()
+		}
+		out = append(out, doubt)
 	}
 	if c.LostService > 0 {
 		out = append(out, fmt.Sprintf("%s%d commands in pipelines of more than 12 different ones have no service time", who, c.LostService))

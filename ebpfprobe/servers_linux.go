@@ -19,7 +19,8 @@ type place struct {
 	ledger blame.Ledger
 	slow   []report.Slow // the newest of them, oldest first
 	slowID uint64
-	holds  bool // the kernel tells what held the loop; else slow batches do
+	noTLS  error // why commands under TLS have no name, if that was asked for
+	holds  bool  // the kernel tells what held the loop; else slow batches do
 }
 
 // lookFirst finds the servers that are there at the start.
@@ -149,5 +150,7 @@ func (e *engine) take(s discover.Server) error {
 		e.cfg.Log.Info("server is back", "pid", s.PID, "former", p.server.PID, "ports", s.Ports)
 	}
 	p.server, p.exited = s, false
-	return e.tiers.observe(slices.Index(e.places, p), s)
+	var err error
+	p.noTLS, err = e.tiers.observe(slices.Index(e.places, p), s)
+	return err
 }

@@ -1,6 +1,9 @@
 package report
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // SchemaVersion is the version of the JSON form. It is raised when a member
 // changes its meaning or goes away, not when one is added.
@@ -30,7 +33,7 @@ type Server struct {
 	Exited    bool   `json:"exited,omitempty"`     // ended while it was observed
 	Conns     int    `json:"connections"`          // seen so far
 	Resyncs   uint64 `json:"resyncs,omitempty"`    // times that the stream of a connection was found anew
-	TLS       bool   `json:"tls,omitempty"`        // some bytes were not plain protocol: times without names
+	TLS       bool   `json:"tls,omitempty"`        // some connections are encrypted
 	IOThreads bool   `json:"io_threads,omitempty"` // several threads read from sockets
 
 	Commands []Command  `json:"commands"`
@@ -51,6 +54,21 @@ type Command struct {
 	Count  uint64 `json:"count"` // requests read from sockets
 	Errors uint64 `json:"errors"`
 	Phases Phases `json:"phases"`
+}
+
+// Ciphertext is the name of the requests under TLS whose own names are not known.
+const Ciphertext = "(TLS)"
+
+// TLSText says whether connections are encrypted, and what that keeps hidden; "" if none
+// is.
+func (s *Server) TLSText() string {
+	switch {
+	case slices.ContainsFunc(s.Commands, func(c Command) bool { return c.Name == Ciphertext }):
+		return "TLS: times without names"
+	case s.TLS:
+		return "TLS"
+	}
+	return ""
 }
 
 // Phases are the parts of requests' time. Wait and Service are always measured;

@@ -159,8 +159,8 @@ func (s *Server) Summary(seconds float64) string {
 	if s.IOThreads {
 		facts += ", io-threads"
 	}
-	if s.TLS {
-		facts += ", TLS: times without names"
+	if tls := s.TLSText(); tls != "" {
+		facts += ", " + tls
 	}
 	if s.Exited {
 		facts += "; the process has ended"

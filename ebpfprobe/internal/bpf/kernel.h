@@ -136,6 +136,7 @@ struct task_struct {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long ax;
 	unsigned long si;
 	unsigned long dx;
 	unsigned long di;
@@ -145,6 +146,7 @@ struct pt_regs {
 #define ARG2(r) ((r)->si)
 #define ARG3(r) ((r)->dx)
 #define SYSCALL(r) ((r)->orig_ax)
+#define RETURNED(r) ((r)->ax)
 #define NR_READ 0
 #define NR_WRITE 1
 #define NR_READV 19
@@ -183,6 +185,7 @@ struct pt_regs {
 #define ARG2(r) ((r)->regs[1])
 #define ARG3(r) ((r)->regs[2])
 #define SYSCALL(r) ((r)->syscallno)
+#define RETURNED(r) ((r)->regs[0])
 #define NR_READ 63
 #define NR_WRITE 64
 #define NR_READV 65
@@ -229,6 +232,7 @@ struct user_msghdr {
 #define AF_INET6 10
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
 #define MSG_PEEK 2
 
 #endif

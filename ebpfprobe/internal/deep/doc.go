@@ -1,6 +1,5 @@
 // Package deep times each command of a Redis or Valkey server by itself, which the
-// server's sockets do not show of a pipeline, a transaction or a script, nor the
-// names of commands on an encrypted connection.
+// server's sockets do not show of a pipeline, a transaction or a script.
 //
 // It has the kernel stop the server at the beginning and the end of its function
 // call(), by uprobes: that is why it costs the server 2 to 3 microseconds a command,

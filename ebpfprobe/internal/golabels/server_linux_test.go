@@ -36,7 +36,7 @@ var builds = []build{
 }
 
 // make builds a program of testdata.
-func (b build) make(t *testing.T, dir, release string) string {
+func (b build) make(t testing.TB, dir, release string) string {
 	t.Helper()
 	cgo := "CGO_ENABLED=0"
 	if b.cgo {
@@ -73,7 +73,7 @@ type server struct {
 	received map[Conn][]command
 }
 
-func serve(t *testing.T, network, addr string) *server {
+func serve(t testing.TB, network, addr string) *server {
 	t.Helper()
 	l, err := net.Listen(network, addr)
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *server) welcome() { s.once.Do(func() { close(s.ready) }) }
 
 func (s *server) port() uint16 { return uint16(s.listener.Addr().(*net.TCPAddr).Port) }
 
-func (s *server) talk(t *testing.T, c net.Conn) {
+func (s *server) talk(t testing.TB, c net.Conn) {
 	defer c.Close()
 	conn := Conn{Client: addrPort(c.RemoteAddr()), Server: addrPort(c.LocalAddr())}
 	lines := bufio.NewReader(c)
@@ -136,7 +136,7 @@ func addrPort(a net.Addr) netip.AddrPort {
 
 // run starts a client of s, lets it begin when the tracer knows it, and waits for
 // its end.
-func (s *server) run(t *testing.T, tr *Tracer, exe string, args ...string) {
+func (s *server) run(t testing.TB, tr *Tracer, exe string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), exe, append([]string{s.listener.Addr().String()}, args...)...)
 	cmd.Stderr = t.Output()
@@ -158,7 +158,7 @@ func (t *Tracer) known(pid int) bool {
 }
 
 // wait returns when a condition has come true.
-func wait(t *testing.T, not string, condition func() bool) {
+func wait(t testing.TB, not string, condition func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !condition(); <-time.After(time.Millisecond) {
 		if time.Now().After(end) {
@@ -169,7 +169,7 @@ func wait(t *testing.T, not string, condition func() bool) {
 
 // base returns TCP's number of the first byte of a connection, from the labelled
 // write that its first command was.
-func base(t *testing.T, tr *Tracer, c Conn, first command) uint32 {
+func base(t testing.TB, tr *Tracer, c Conn, first command) uint32 {
 	t.Helper()
 	var k bpfGoWriteKey
 	var w bpfGoWrite
@@ -191,7 +191,7 @@ func base(t *testing.T, tr *Tracer, c Conn, first command) uint32 {
 	return lowest - first.offset
 }
 
-func open(t *testing.T) *Tracer {
+func open(t testing.TB) *Tracer {
 	t.Helper()
 	peertest.NeedBPF(t)
 	tr, err := Open()

@@ -5,10 +5,14 @@ package golabels
 import (
 	"errors"
 	"io"
+	"math"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 )
 
 // TestEveryCommand has clients of each version of Go and each kind of binary send
@@ -51,7 +55,7 @@ func TestOwnThreadLocals(t *testing.T) {
 	}
 }
 
-func watched(t *testing.T, tr *Tracer, network, addr string) *server {
+func watched(t testing.TB, tr *Tracer, network, addr string) *server {
 	t.Helper()
 	s := serve(t, network, addr)
 	if err := tr.Watch(s.port()); err != nil {
@@ -204,5 +208,36 @@ func TestGone(t *testing.T) {
 	tr.introduce(cmd.Process.Pid)
 	if tr.known(cmd.Process.Pid) || len(tr.Refused()) != 0 {
 		t.Errorf("an ended process is known, refused: %v", tr.Refused())
+	}
+}
+
+// BenchmarkPrice shows what the tier costs a Go client at each write to a server, by the
+// kernel's own clock of programs: the best of the rounds, since an interrupt makes a round only
+// longer. What else is sent on this host meanwhile costs next to nothing.
+func BenchmarkPrice(b *testing.B) {
+	exe := builds[0].make(b, "client", toolchains[len(toolchains)-1])
+	tr := open(b)
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		b.Skipf("the kernel does not measure programs for us: %v", err)
+	}
+	best, spent, writes := math.Inf(1), 0.0, 0.0
+	for b.Loop() {
+		watched(b, tr, "tcp", "127.0.0.1:0").run(b, tr, exe, "4", "500")
+		st, err := tr.objects.GoSend.Stats()
+		if err != nil {
+			b.Fatal(err)
+		}
+		known, err := tr.Stats()
+		if err != nil {
+			b.Fatal(err)
+		}
+		ns, n := float64(st.Runtime.Nanoseconds()), float64(known.Named+known.Unlabeled)
+		best = min(best, (ns-spent)/(n-writes))
+		spent, writes = ns, n
+	}
+	b.ReportMetric(best, "ns/write")
+	if err := stats.Close(); err != nil {
+		b.Error(err)
 	}
 }

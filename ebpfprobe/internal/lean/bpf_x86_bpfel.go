@@ -44,6 +44,7 @@ type bpfConn struct {
 		Slot uint32
 		N    uint32
 	}
+	Ssl        uint64
 	Name       [3]uint64
 	Slot       uint32
 	Kind       uint8
@@ -55,6 +56,9 @@ type bpfConn struct {
 	Script     uint8
 	Seen       uint8
 	Sha        [40]uint8
+	Whole      uint8
+	Refused    uint8
+	Free       [6]uint8
 	_          [4]byte
 	Resp       struct {
 		_       structs.HostLayout
@@ -150,10 +154,13 @@ type bpfReading struct {
 	At        uint64
 	Now       uint64
 	Wait      uint64
+	Own       uint64
 	Run       [3]uint64
 	Prefix    [3]uint64
 	RunLength uint32
 	Total     uint32
+	Fresh     uint32
+	Pad       uint32
 	Buf       struct {
 		_      structs.HostLayout
 		Pos    uint32
@@ -228,6 +235,20 @@ type bpfText struct {
 	Bytes  [256]uint8
 }
 
+type bpfTlsCall struct {
+	_      structs.HostLayout
+	Ssl    uint64
+	Buffer uint64
+	Read   uint64
+}
+
+type bpfTlsKey struct {
+	_    structs.HostLayout
+	Ssl  uint64
+	Tgid uint32
+	Zero uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -244,10 +265,16 @@ const (
 	bpfMapServers         = "servers"
 	bpfMapSizes           = "sizes"
 	bpfMapTexts           = "texts"
+	bpfMapTlsCalls        = "tls_calls"
+	bpfMapTlsConns        = "tls_conns"
+	bpfMapTlsReadings     = "tls_readings"
 	bpfProgConnectionMade = "connection_made"
 	bpfProgDataReady      = "data_ready"
 	bpfProgReceived       = "received"
 	bpfProgSent           = "sent"
+	bpfProgSslRead        = "ssl_read"
+	bpfProgSslReadDone    = "ssl_read_done"
+	bpfProgSslWrite       = "ssl_write"
 	bpfVarByClient        = "by_client"
 	bpfVarByPrefix        = "by_prefix"
 	bpfVarEventScriptInGo = "event_script_in_go"
@@ -259,8 +286,10 @@ const (
 	bpfVarSampleEvery     = "sample_every"
 	bpfVarSlots           = "slots"
 	bpfVarSlowNs          = "slow_ns"
+	bpfVarTlsWatched      = "tls_watched"
 	bpfVarWithSeq         = "with_seq"
 	bpfVarWithText        = "with_text"
+	bpfVarWithTls         = "with_tls"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -309,24 +338,30 @@ type bpfProgramSpecs struct {
 	DataReady      *ebpf.ProgramSpec `ebpf:"data_ready"`
 	Received       *ebpf.ProgramSpec `ebpf:"received"`
 	Sent           *ebpf.ProgramSpec `ebpf:"sent"`
+	SslRead        *ebpf.ProgramSpec `ebpf:"ssl_read"`
+	SslReadDone    *ebpf.ProgramSpec `ebpf:"ssl_read_done"`
+	SslWrite       *ebpf.ProgramSpec `ebpf:"ssl_write"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
-	Conns      *ebpf.MapSpec `ebpf:"conns"`
-	Events     *ebpf.MapSpec `ebpf:"events"`
-	Histograms *ebpf.MapSpec `ebpf:"histograms"`
-	Infos      *ebpf.MapSpec `ebpf:"infos"`
-	Names      *ebpf.MapSpec `ebpf:"names"`
-	Pids       *ebpf.MapSpec `ebpf:"pids"`
-	Ports      *ebpf.MapSpec `ebpf:"ports"`
-	Readings   *ebpf.MapSpec `ebpf:"readings"`
-	Scripts    *ebpf.MapSpec `ebpf:"scripts"`
-	Servers    *ebpf.MapSpec `ebpf:"servers"`
-	Sizes      *ebpf.MapSpec `ebpf:"sizes"`
-	Texts      *ebpf.MapSpec `ebpf:"texts"`
+	Conns       *ebpf.MapSpec `ebpf:"conns"`
+	Events      *ebpf.MapSpec `ebpf:"events"`
+	Histograms  *ebpf.MapSpec `ebpf:"histograms"`
+	Infos       *ebpf.MapSpec `ebpf:"infos"`
+	Names       *ebpf.MapSpec `ebpf:"names"`
+	Pids        *ebpf.MapSpec `ebpf:"pids"`
+	Ports       *ebpf.MapSpec `ebpf:"ports"`
+	Readings    *ebpf.MapSpec `ebpf:"readings"`
+	Scripts     *ebpf.MapSpec `ebpf:"scripts"`
+	Servers     *ebpf.MapSpec `ebpf:"servers"`
+	Sizes       *ebpf.MapSpec `ebpf:"sizes"`
+	Texts       *ebpf.MapSpec `ebpf:"texts"`
+	TlsCalls    *ebpf.MapSpec `ebpf:"tls_calls"`
+	TlsConns    *ebpf.MapSpec `ebpf:"tls_conns"`
+	TlsReadings *ebpf.MapSpec `ebpf:"tls_readings"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
@@ -344,8 +379,10 @@ type bpfVariableSpecs struct {
 	SampleEvery     *ebpf.VariableSpec `ebpf:"sample_every"`
 	Slots           *ebpf.VariableSpec `ebpf:"slots"`
 	SlowNs          *ebpf.VariableSpec `ebpf:"slow_ns"`
+	TlsWatched      *ebpf.VariableSpec `ebpf:"tls_watched"`
 	WithSeq         *ebpf.VariableSpec `ebpf:"with_seq"`
 	WithText        *ebpf.VariableSpec `ebpf:"with_text"`
+	WithTls         *ebpf.VariableSpec `ebpf:"with_tls"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -368,18 +405,21 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
-	Conns      *ebpf.Map `ebpf:"conns"`
-	Events     *ebpf.Map `ebpf:"events"`
-	Histograms *ebpf.Map `ebpf:"histograms"`
-	Infos      *ebpf.Map `ebpf:"infos"`
-	Names      *ebpf.Map `ebpf:"names"`
-	Pids       *ebpf.Map `ebpf:"pids"`
-	Ports      *ebpf.Map `ebpf:"ports"`
-	Readings   *ebpf.Map `ebpf:"readings"`
-	Scripts    *ebpf.Map `ebpf:"scripts"`
-	Servers    *ebpf.Map `ebpf:"servers"`
-	Sizes      *ebpf.Map `ebpf:"sizes"`
-	Texts      *ebpf.Map `ebpf:"texts"`
+	Conns       *ebpf.Map `ebpf:"conns"`
+	Events      *ebpf.Map `ebpf:"events"`
+	Histograms  *ebpf.Map `ebpf:"histograms"`
+	Infos       *ebpf.Map `ebpf:"infos"`
+	Names       *ebpf.Map `ebpf:"names"`
+	Pids        *ebpf.Map `ebpf:"pids"`
+	Ports       *ebpf.Map `ebpf:"ports"`
+	Readings    *ebpf.Map `ebpf:"readings"`
+	Scripts     *ebpf.Map `ebpf:"scripts"`
+	Servers     *ebpf.Map `ebpf:"servers"`
+	Sizes       *ebpf.Map `ebpf:"sizes"`
+	Texts       *ebpf.Map `ebpf:"texts"`
+	TlsCalls    *ebpf.Map `ebpf:"tls_calls"`
+	TlsConns    *ebpf.Map `ebpf:"tls_conns"`
+	TlsReadings *ebpf.Map `ebpf:"tls_readings"`
 }
 
 func (m *bpfMaps) Close() error {
@@ -396,6 +436,9 @@ func (m *bpfMaps) Close() error {
 		m.Servers,
 		m.Sizes,
 		m.Texts,
+		m.TlsCalls,
+		m.TlsConns,
+		m.TlsReadings,
 	)
 }
 
@@ -414,8 +457,10 @@ type bpfVariables struct {
 	SampleEvery     *ebpf.Variable `ebpf:"sample_every"`
 	Slots           *ebpf.Variable `ebpf:"slots"`
 	SlowNs          *ebpf.Variable `ebpf:"slow_ns"`
+	TlsWatched      *ebpf.Variable `ebpf:"tls_watched"`
 	WithSeq         *ebpf.Variable `ebpf:"with_seq"`
 	WithText        *ebpf.Variable `ebpf:"with_text"`
+	WithTls         *ebpf.Variable `ebpf:"with_tls"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
@@ -426,6 +471,9 @@ type bpfPrograms struct {
 	DataReady      *ebpf.Program `ebpf:"data_ready"`
 	Received       *ebpf.Program `ebpf:"received"`
 	Sent           *ebpf.Program `ebpf:"sent"`
+	SslRead        *ebpf.Program `ebpf:"ssl_read"`
+	SslReadDone    *ebpf.Program `ebpf:"ssl_read_done"`
+	SslWrite       *ebpf.Program `ebpf:"ssl_write"`
 }
 
 func (p *bpfPrograms) Close() error {
@@ -434,6 +482,9 @@ func (p *bpfPrograms) Close() error {
 		p.DataReady,
 		p.Received,
 		p.Sent,
+		p.SslRead,
+		p.SslReadDone,
+		p.SslWrite,
 	)
 }
 

@@ -34,6 +34,7 @@ INLINE struct conn *new_conn(struct sock *sk, struct server *s, u32 server, u8 r
 	c->kind = kind_of(s, sk);
 	c->answered = 1;
 	c->resp.state = resp_state;
+	c->whole = resp_state == RESP_REQUEST;
 	tuple_of(sk, 1, &c->from);
 	if (by_client && c->kind == CONN_CLIENT) {
 		k.name[0] = *(u64 *)c->from.client;

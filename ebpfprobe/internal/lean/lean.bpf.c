@@ -4,7 +4,7 @@
 /* The lean tier: when the bytes of a request arrive in a server's socket, when the
  * server reads them and when it writes the reply, by three tracepoints of sockets.
  * All that it costs others is one look at each socket that something is done with. */
-#include "reading.h"
+#include "tls.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -12,7 +12,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 const struct event_text *event_text_in_go __attribute__((unused));
 const struct event_script *event_script_in_go __attribute__((unused));
 
-/* inet_sock_set_state(sk, from, to): a connection is made */
+/* inet_sock_set_state(sk, from, to): a connection is made, or has ended */
 SEC("tp_btf/inet_sock_set_state")
 int connection_made(u64 *ctx)
 {
@@ -21,6 +21,8 @@ int connection_made(u64 *ctx)
 	struct server *s;
 	u32 *server;
 
+	if (with_tls && (int)ctx[2] == TCP_CLOSE)
+		tls_closed(sk);
 	if ((int)ctx[1] != TCP_SYN_RECV || (int)ctx[2] != TCP_ESTABLISHED)
 		return 0;
 	k.netns = sk->__sk_common.skc_net.net->ns.inum;
@@ -61,60 +63,13 @@ INLINE u64 take_wait(struct conn *c, u64 now)
 	return now - from;
 }
 
-INLINE void new_batch(struct conn *c)
-{
-	c->answered = 0;
-	c->unfinished = 0;
-	c->parts = 0;
-	c->pending = 0;
-	c->blocking = 0;
-	c->script = 0;
-	c->wait = 0;
-}
-
-/* What was read ends the wait of total requests. */
-INLINE void end_reading(struct reading *r, struct conn *c, struct server *s, int loop)
-{
-	struct histogram *h;
-	struct info *i;
-
-	end_run(r, c);
-	c->waiting = 0;
-	if (!c->pending) {
-		c->read = r->now;
-		if (phases > PHASE_SERVICE + 1) {
-			c->fsync = s->fsync;
-			c->run_queue = s->run_queue;
-			c->blocked = s->blocked;
-		}
-	}
-	c->pending += r->total;
-	if (r->wait > c->wait)
-		c->wait = r->wait;
-	h = bpf_map_lookup_elem(&sizes, &c->server);
-	if (h)
-		histogram_record(h, r->total, 1);
-	if (by_client) {
-		i = bpf_map_lookup_elem(&infos, &c->client);
-		if (i)
-			__sync_fetch_and_add(&i->count, r->total);
-		if (c->waited)
-			record(c->client, PHASE_WAIT, r->wait, r->total);
-	}
-	count_conn(c, s);
-	if (loop && !s->threads)
-		begin_hold(s, c, r->total, r->now);
-	if (c->flags & FLAG_REPLICA)
-		new_batch(c); /* no reply will come */
-}
-
-/* Under TLS names are not to be had, but times are: what is read before a write is
- * a batch of one. */
+/* Where OpenSSL is not watched, names are not to be had, but times are: what is read
+ * before a write is a batch of one. */
 INLINE void read_ciphertext(struct reading *r, struct conn *c, struct server *s)
 {
-	s->tls = 1;
 	if (c->pending) {
 		c->read = r->now;
+		c->waiting = 0; /* it is the same bytes' */
 		return;
 	}
 	r->run[0] = WORD("(TLS)\0\0\0");
@@ -139,8 +94,6 @@ INLINE void keep_text(struct reading *r, struct sock *sk)
 
 INLINE void read_plain(struct reading *r, struct conn *c, struct server *s, struct sock *sk)
 {
-	struct walk k = {.r = r, .c = c};
-	u32 resyncs = c->resp.resyncs;
 	u64 room = 0;
 
 	r->user = user_bytes(&room);
@@ -151,12 +104,7 @@ INLINE void read_plain(struct reading *r, struct conn *c, struct server *s, stru
 	}
 	if (with_text && !c->pending && c->resp.state != RESP_BULKS)
 		keep_text(r, sk);
-	k.w.r = &c->resp;
-	k.w.buf = &r->buf;
-	if (!read_chunk(0, &k) && r->at < r->length)
-		bpf_loop(65536, read_chunk, &k, 0);
-	if (c->resp.resyncs != resyncs)
-		__sync_fetch_and_add(&s->resyncs, 1);
+	walk_read(r, c, s);
 }
 
 INLINE struct conn *known_conn(struct sock *sk)
@@ -171,14 +119,6 @@ INLINE struct conn *known_conn(struct sock *sk)
 		return NULL;
 	s = current_server(&server);
 	return s ? new_conn(sk, s, server, RESP_ADRIFT) : NULL;
-}
-
-/* TCP's number of the first of the bytes that were just read; 0 of a Unix socket */
-INLINE u32 first_seq(struct sock *sk, u32 length)
-{
-	struct tcp_sock *t = bpf_skc_to_tcp_sock(sk);
-
-	return t ? t->copied_seq - length : 0;
 }
 
 /* sock_recv_length(sk, length or error, flags): the running thread has read */
@@ -208,43 +148,39 @@ int received(u64 *ctx)
 	if (c->kind != CONN_CLIENT)
 		return 0;
 	note_thread(s, loop);
-	r->wait = take_wait(c, r->now) + c->waiting;
+	r->fresh = c->arrived != 0;
+	r->own = take_wait(c, r->now);
+	r->wait = r->own + c->waiting;
 	c->waiting = r->wait;
 	if (c->answered) {
 		new_batch(c);
 		if (with_seq)
 			c->seq = first_seq(sk, (int)ctx[1]);
 	}
-	r->length = (int)ctx[1];
-	r->at = 0;
-	r->run[0] = 0;
-	r->run_length = 0;
-	r->total = 0;
+	begin_reading(r, (int)ctx[1]);
 	if (c->resp.state != RESP_TLS)
 		read_plain(r, c, s, sk);
-	if (c->resp.state == RESP_TLS && !r->total)
-		read_ciphertext(r, c, s);
+	if (c->resp.state == RESP_TLS && !r->total) {
+		s->tls = 1;
+		if (!read_record(r, c, s, sk))
+			read_ciphertext(r, c, s);
+	}
 	if (r->total)
 		end_reading(r, c, s, loop);
 	return 0;
 }
 
-/* A look at the bytes of a reply costs as much as all else at its write, so only
- * those are looked at that are as long as errors are: OK, numbers, nil and long
- * values are not. */
-#define ERROR_MIN 8
-#define ERROR_MAX 512
-
 /* Whether the write's first byte says that the request was refused. */
 INLINE u8 is_error(struct conn *c, u32 length)
 {
 	u64 room = 0, user;
-	u8 first = 0;
 
-	if (c->pending != 1 || length < ERROR_MIN || length > ERROR_MAX || c->resp.state == RESP_TLS)
+	if (c->ssl)
+		return c->refused;
+	if (c->pending != 1 || !may_be_error(length) || c->resp.state == RESP_TLS)
 		return 0;
 	user = user_bytes(&room);
-	return user && !bpf_probe_read_user(&first, 1, (void *)user) && first == '-';
+	return user && says_error(user, length);
 }
 
 INLINE void send_batch(struct conn *c, struct server *s, struct sock *sk, u64 now, u8 error, u8 exemplar)
@@ -393,6 +329,11 @@ int sent(u64 *ctx)
 		end_hold(s, c, now);
 	if (c->kind != CONN_CLIENT)
 		return 0;
+	if (with_tls && c->ssl) {
+		c = plain_of(c, s);
+		if (!c)
+			return 0;
+	}
 	if (!c->answered && c->pending)
 		first_write(c, s, sk, (int)ctx[1], now);
 	else if (c->pending && !(c->flags & FLAG_PUSHES) && (c->unfinished || now - c->sent < REPLY_PAUSE))

@@ -18,6 +18,7 @@ const volatile u8 by_client = 0;
 const volatile u8 by_prefix = 0;
 const volatile u8 with_seq = 0; /* for trace ids */
 const volatile u8 with_text = 0; /* events have the beginning of the request */
+const volatile u8 with_tls = 0; /* tls.h is at work */
 
 /* A slot is a place where requests are counted: those of one name, of one client
  * or of one prefix. The first slots are for what finds no place of its own. */
@@ -134,6 +135,7 @@ struct conn {
 	u32 parts;
 	u32 pad;
 	struct part part[BATCH];
+	u64 ssl; /* OpenSSL's connection, if requests are taken from there */
 	u64 name[3]; /* the latest name, */
 	u32 slot; /* and its slot; 0: none yet */
 	u8 kind;
@@ -145,6 +147,9 @@ struct conn {
 	u8 script;
 	u8 seen; /* counted as a connection */
 	u8 sha[40];
+	u8 whole; /* seen from its first byte on */
+	u8 refused; /* the reply to the batch is an error; of TLS */
+	u8 free[6];
 	struct resp resp;
 };
 
@@ -192,10 +197,13 @@ struct reading {
 	u64 at; /* how many of them are behind us */
 	u64 now;
 	u64 wait;
+	u64 own; /* of wait: what these bytes waited, without those before them */
 	u64 run[3]; /* the latest request's name, */
 	u64 prefix[3]; /* and its first argument's beginning up to a colon */
 	u32 run_length; /* how often it came in a row */
 	u32 total;
+	u32 fresh; /* something arrived since the last read */
+	u32 pad;
 	struct resp_buffer buf;
 };
 

@@ -205,4 +205,93 @@ static long read_chunk(u32 step, struct walk *k)
 	return p->state == RESP_ADRIFT || p->state == RESP_TLS;
 }
 
+INLINE void begin_reading(struct reading *r, u32 length)
+{
+	r->length = length;
+	r->at = 0;
+	r->run[0] = 0;
+	r->run_length = 0;
+	r->total = 0;
+}
+
+/* Counts the requests in the bytes at r->user. */
+INLINE void walk_read(struct reading *r, struct conn *c, struct server *s)
+{
+	struct walk k = {.r = r, .c = c};
+	u32 resyncs = c->resp.resyncs;
+
+	k.w.r = &c->resp;
+	k.w.buf = &r->buf;
+	if (!read_chunk(0, &k) && r->at < r->length)
+		bpf_loop(65536, read_chunk, &k, 0);
+	if (c->resp.resyncs != resyncs)
+		__sync_fetch_and_add(&s->resyncs, 1);
+}
+
+INLINE void new_batch(struct conn *c)
+{
+	c->answered = 0;
+	c->unfinished = 0;
+	c->parts = 0;
+	c->pending = 0;
+	c->blocking = 0;
+	c->script = 0;
+	c->wait = 0;
+}
+
+/* What was read ends the wait of total requests. */
+INLINE void end_reading(struct reading *r, struct conn *c, struct server *s, int loop)
+{
+	struct histogram *h;
+	struct info *i;
+
+	end_run(r, c);
+	c->waiting = 0;
+	if (!c->pending) {
+		c->read = r->now;
+		if (phases > PHASE_SERVICE + 1) {
+			c->fsync = s->fsync;
+			c->run_queue = s->run_queue;
+			c->blocked = s->blocked;
+		}
+	}
+	c->pending += r->total;
+	if (r->wait > c->wait)
+		c->wait = r->wait;
+	h = bpf_map_lookup_elem(&sizes, &c->server);
+	if (h)
+		histogram_record(h, r->total, 1);
+	if (by_client) {
+		i = bpf_map_lookup_elem(&infos, &c->client);
+		if (i)
+			__sync_fetch_and_add(&i->count, r->total);
+		if (c->waited)
+			record(c->client, PHASE_WAIT, r->wait, r->total);
+	}
+	count_conn(c, s);
+	if (loop && !s->threads)
+		begin_hold(s, c, r->total, r->now);
+	if (c->flags & FLAG_REPLICA)
+		new_batch(c); /* no reply will come */
+}
+
+/* A look at the bytes of a reply costs as much as all else at its write, so only
+ * those are looked at that are as long as errors are: OK, numbers, nil and long
+ * values are not. */
+#define ERROR_MIN 8
+#define ERROR_MAX 512
+
+INLINE int may_be_error(u32 length)
+{
+	return length >= ERROR_MIN && length <= ERROR_MAX;
+}
+
+/* whether a reply begins as errors do */
+INLINE u8 says_error(u64 user, u32 length)
+{
+	u8 first = 0;
+
+	return may_be_error(length) && !bpf_probe_read_user(&first, 1, (void *)user) && first == '-';
+}
+
 #endif

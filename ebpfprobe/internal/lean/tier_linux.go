@@ -34,6 +34,7 @@ type Config struct {
 	ByClient    bool
 	ByPrefix    bool
 	Shares      bool // the further tiers' parts of the service time
+	TLS         bool // [Tier.WatchTLS] may be called
 
 	// Without names tracepoints that are taken to be missing. It is for tests.
 	Without []string
@@ -41,7 +42,8 @@ type Config struct {
 
 // Tier is the tier at work. Its methods must not be called at the same time.
 type Tier struct {
-	objects bpfObjects
+	objects objects
+	tls     map[uint32][]link.Link // of OpenSSL, by place
 	phases  uint32
 	links   []link.Link
 	events  *ringbuf.Reader
@@ -51,6 +53,52 @@ type Tier struct {
 
 	// Degraded is the tracepoint without which the tier does only a part of its work.
 	Degraded *need.Error
+}
+
+// objects are those of bpfObjects, without the programs for OpenSSL where they are
+// not asked for: the kernel looks a while at each.
+type objects struct {
+	socketPrograms
+	tlsPrograms
+	bpfMaps
+	bpfVariables
+}
+
+type socketPrograms struct {
+	ConnectionMade *ebpf.Program `ebpf:"connection_made"`
+	DataReady      *ebpf.Program `ebpf:"data_ready"`
+	Received       *ebpf.Program `ebpf:"received"`
+	Sent           *ebpf.Program `ebpf:"sent"`
+}
+
+type tlsPrograms struct {
+	Read    *ebpf.Program `ebpf:"ssl_read"`
+	Decoded *ebpf.Program `ebpf:"ssl_read_done"`
+	Write   *ebpf.Program `ebpf:"ssl_write"`
+}
+
+func (o *objects) load(spec *ebpf.CollectionSpec, tls bool) error {
+	if tls {
+		return spec.LoadAndAssign(o, nil)
+	}
+	var plain struct {
+		socketPrograms
+		bpfMaps
+		bpfVariables
+	}
+	if err := spec.LoadAndAssign(&plain, nil); err != nil {
+		return err
+	}
+	o.socketPrograms, o.bpfMaps, o.bpfVariables = plain.socketPrograms, plain.bpfMaps, plain.bpfVariables
+	return nil
+}
+
+func (o *objects) Close() error {
+	var errs []error
+	for _, p := range []*ebpf.Program{o.ConnectionMade, o.DataReady, o.Received, o.Sent, o.Read, o.Decoded, o.Write} {
+		errs = append(errs, p.Close()) // of nil too
+	}
+	return errors.Join(append(errs, o.bpfMaps.Close())...)
 }
 
 const doing = "observe sockets"
@@ -72,7 +120,7 @@ func Open(cfg Config) (*Tier, error) {
 	if e := need.Kernel(doing); e != nil {
 		return nil, e
 	}
-	t := &Tier{names: map[uint32]name{}, script: map[uint32]bpfScript{}, slots: slotKinds * MaxServers}
+	t := &Tier{names: map[uint32]name{}, script: map[uint32]bpfScript{}, tls: map[uint32][]link.Link{}, slots: slotKinds * MaxServers}
 	lacks, err := t.lacking(cfg)
 	if err != nil {
 		return nil, err
@@ -127,7 +175,7 @@ func (t *Tier) load(cfg Config) error {
 		bpfVarSlowNs: uint64(cfg.Slow), bpfVarHoldNs: uint64(cfg.Hold), bpfVarSampleEvery: cfg.SampleEvery,
 		bpfVarSlots: slots, bpfVarPhases: t.phases,
 		bpfVarByClient: flag(cfg.ByClient), bpfVarByPrefix: flag(cfg.ByPrefix),
-		bpfVarWithText: flag(cfg.Text), bpfVarWithSeq: flag(cfg.Seq),
+		bpfVarWithText: flag(cfg.Text), bpfVarWithSeq: flag(cfg.Seq), bpfVarWithTls: flag(cfg.TLS),
 	}
 	for name, value := range set {
 		if err := spec.Variables[name].Set(value); err != nil {
@@ -137,7 +185,7 @@ func (t *Tier) load(cfg Config) error {
 	spec.Maps[bpfMapNames].MaxEntries = slots
 	spec.Maps[bpfMapInfos].MaxEntries = slots
 	spec.Maps[bpfMapHistograms].MaxEntries = slots * t.phases
-	if err := spec.LoadAndAssign(&t.objects, nil); err != nil {
+	if err := t.objects.load(spec, cfg.TLS); err != nil {
 		return err
 	}
 	t.events, err = ringbuf.NewReader(t.objects.Events)
@@ -208,6 +256,9 @@ func (t *Tier) Detach() error {
 		errs = append(errs, l.Close())
 	}
 	t.links = nil
+	for place := range t.tls {
+		errs = append(errs, t.unwatchTLS(place))
+	}
 	return errors.Join(errs...)
 }
 

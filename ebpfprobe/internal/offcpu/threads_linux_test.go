@@ -3,12 +3,18 @@
 package offcpu
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
 	"github.com/clewhq/clew/ebpfprobe/report"
+	"github.com/clewhq/clew/internal/peertest"
 )
 
 func threads(t *testing.T, tr *Tracer, place int) (*report.OffCPU, map[string]report.Durations) {
@@ -115,4 +121,34 @@ func TestRunQueue(t *testing.T) {
 	}
 	w.end(t)
 	rival.end(t)
+}
+
+// BenchmarkPrice shows what the tier costs at each switch and each waking of threads
+// that nobody observes, by the kernel's own clock of programs.
+func BenchmarkPrice(b *testing.B) {
+	peertest.NeedBPF(b)
+	tr, err := Open(Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		b.Skipf("the kernel does not measure programs for us: %v", err)
+	}
+	for b.Loop() {
+		for range 1000 {
+			ts := unix.NsecToTimespec(1000)
+			_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &ts, nil) // EINTR: the sleep is shorter
+		}
+	}
+	for _, name := range []string{"offcpu_switch", "offcpu_wakeup"} {
+		st, err := tr.coll.Programs[name].Stats()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(st.Runtime.Nanoseconds())/float64(st.RunCount), "ns/"+strings.TrimPrefix(name, "offcpu_"))
+	}
+	if err := errors.Join(stats.Close(), tr.Close()); err != nil {
+		b.Error(err)
+	}
 }
