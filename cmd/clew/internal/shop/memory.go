@@ -79,10 +79,11 @@ func Cache() string { return functionName((*statements).render) }
 func functionName(f any) string { return runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name() }
 
 // withProfiles puts Go's profiles beside the service's own doors. They are no part of the shop, and leave no
-// spans.
-func withProfiles(shop http.Handler) http.Handler {
+// spans; nor does who asks for metrics, be there any or not.
+func withProfiles(traced, plain http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", shop)
+	mux.Handle("/", traced)
+	mux.Handle("GET /metrics", plain)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	return mux
 }

@@ -42,7 +42,7 @@ func TestHeapProfileNamesLeakAndCache(t *testing.T) {
 	}
 	shop := http.NotFoundHandler()
 	w := httptest.NewRecorder()
-	withProfiles(shop).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/heap?debug=1&gc=1", nil))
+	withProfiles(shop, shop).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/heap?debug=1&gc=1", nil))
 	body, err := io.ReadAll(w.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -52,12 +52,30 @@ func TestHeapProfileNamesLeakAndCache(t *testing.T) {
 			t.Errorf("the profile does not name %s", name)
 		}
 	}
-	w = httptest.NewRecorder()
-	withProfiles(shop).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/pay", nil))
-	if w.Code != http.StatusNotFound {
-		t.Errorf("/pay was not handed to the shop: %d", w.Code)
-	}
 	if len(trail.records) == 0 || len(cache.byCard) == 0 {
 		t.Error("nothing is kept") // and so it is not collected before the profile
+	}
+}
+
+// Only what is of the shop goes through the middleware: who watches a service leaves no spans there, even by
+// asking for what it does not have.
+func TestWatchersLeaveNoSpans(t *testing.T) {
+	answer := func(status int) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+	}
+	h := withProfiles(answer(http.StatusCreated), answer(http.StatusNotFound))
+	for _, tt := range []struct {
+		method, path string
+		status       int
+	}{
+		{http.MethodPost, "/pay", http.StatusCreated},
+		{http.MethodGet, "/metrics", http.StatusNotFound},
+		{http.MethodGet, "/debug/pprof/heap", http.StatusOK},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, nil))
+		if w.Code != tt.status {
+			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, w.Code, tt.status)
+		}
 	}
 }

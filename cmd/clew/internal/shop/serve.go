@@ -115,7 +115,7 @@ func serveHTTP(ctx context.Context, cfg Config, out *bufio.Writer, log io.Writer
 	defer func() { err = errors.Join(err, requests.close()) }()
 	mux := http.NewServeMux()
 	svc.routes(mux)
-	server := &http.Server{Handler: withProfiles(trace.Handler(mux, requests.option())), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: withProfiles(trace.Handler(mux, requests.option()), mux), ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	if err := say(out, Ready{Addr: ln.Addr().String()}); err != nil {
