@@ -29,25 +29,40 @@ type explain struct {
 func explainCommand(s cli.Streams) *cobra.Command {
 	e := new(explain)
 	c := &cobra.Command{
-		Use:   "explain --csv FILE | --prometheus URL --query PROMQL",
+		Use:   "explain SERIES | --csv FILE | --prometheus URL --query PROMQL",
 		Short: "Show what the detector saw at a time, and why",
 		Long: `Replays series up to a time and shows how the detector judged the last point until
 then: its value, what was expected, in which band and by which baseline, z, and the
 points before it. Of several series the one that is furthest off comes first, and
 the label values that make up the deviation of all of them are named.
 
+With SERIES, a selector such as 'gw_rps{route="/pay"}', the running daemon of the
+configuration is asked instead: what it makes of the last point of each series that
+matches, and of the values before it.
+
 ` + historyHelp,
 		Example: `  spikewatch explain --csv rps.csv --kind rate --calendar krx.yaml --at 2026-10-07T09:02:00+09:00
+  spikewatch explain 'gw_rps{route="/pay"}' -c spikewatch.yaml
   spikewatch explain --prometheus http://prom:9090 --query 'sum by (route, zone) (rate(http_requests_total[1m]))' --kind rate --by route,zone`,
-		Args: cli.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return cli.Usagef("want one selector at most: %q", args)
+			}
+			return nil
+		},
 	}
 	fs := c.Flags()
 	e.flags(fs)
 	fs.StringVar(&e.at, "at", "", "the `time` to look at (default: the last point)")
 	fs.StringSliceVar(&e.by, "by", nil, "`labels` to look for what drives it (default: all)")
+	file := configFlag(c)
 	output := cli.OutputFlags(c, cli.Text, cli.JSON)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		ex, err := e.run(c.Context(), s)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		explain := func() (*explanation, error) { return e.run(c.Context(), s) }
+		if len(args) == 1 {
+			explain = func() (*explanation, error) { return e.ask(c.Context(), *file, args[0]) }
+		}
+		ex, err := explain()
 		if err != nil {
 			return err
 		}
@@ -66,13 +81,20 @@ type explanation struct {
 	Series    []seen         `json:"series"`
 	Drivers   []alert.Driver `json:"drivers"`
 	Direction string         `json:"direction"`
+
+	more int // series that there are beyond those
 }
 
 // seen is how one series was judged.
 type seen struct {
 	Series string  `json:"series"`
 	Points []point `json:"points"` // the judged one last
-	Learnt int     `json:"points_learnt"`
+	Learnt int     `json:"points_learnt,omitempty"`
+	// What only a daemon knows.
+	Rule     string         `json:"rule,omitempty"`
+	Interval string         `json:"interval,omitempty"`
+	Incident string         `json:"incident,omitempty"`
+	Recent   []alert.Number `json:"recent,omitempty"`
 
 	labels source.Labels
 	last   zscore.Verdict
@@ -184,10 +206,9 @@ func (x *explanation) drive(labels []string) {
 func (x *explanation) text(w io.Writer) error {
 	for i, s := range x.Series {
 		if i == shownSeries {
-			fmt.Fprintf(w, "and %d more series, all nearer to what was expected\n\n", len(x.Series)-i)
 			break
 		}
-		fmt.Fprintf(w, "%s\n%s\n", s.Series, s.sentence())
+		fmt.Fprintf(w, "%s\n%s\n%s", s.Series, s.sentence(), s.live())
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprint(t, "  TIME\tVALUE\tEXPECTED\tBAND OF Z ±1\tZ\tAGAINST\n")
 		for _, p := range s.Points {
@@ -202,6 +223,9 @@ func (x *explanation) text(w io.Writer) error {
 		}
 		fmt.Fprintln(w)
 	}
+	if more := x.more + max(0, len(x.Series)-shownSeries); more > 0 {
+		fmt.Fprintf(w, "and %d more series, all nearer to what was expected\n\n", more)
+	}
 	if len(x.Drivers) == 0 {
 		return nil
 	}
@@ -215,23 +239,31 @@ func (x *explanation) text(w io.Writer) error {
 
 // sentence says how the last point was judged.
 func (s *seen) sentence() string {
-	at := s.Points[len(s.Points)-1].Time.Format("2006-01-02 15:04:05 MST")
-	switch s.last.State {
-	case zscore.Learning:
-		return fmt.Sprintf("at %s the detector was still learning, after %d points", at, s.Learnt)
-	case zscore.Absent:
+	p := s.Points[len(s.Points)-1]
+	at := p.Time.Format("2006-01-02 15:04:05 MST")
+	switch p.State {
+	case zscore.Learning.String():
+		return fmt.Sprintf("at %s the detector was still learning%s", at, s.learnt())
+	case zscore.Absent.String():
 		return fmt.Sprintf("at %s there was no value", at)
 	}
 	how := "as usual"
-	if math.Abs(s.last.Z) >= zscore.DefaultRule().Fire {
+	if math.Abs(p.Z) >= zscore.DefaultRule().Fire {
 		how = "unusual"
 	}
-	return fmt.Sprintf("at %s the value %s was %s against %s, where %s was expected: z %+.1f", at, number(s.last.Value), how, s.last.Cause, number(s.last.Expected), s.last.Z)
+	return fmt.Sprintf("at %s the value %s was %s against %s, where %s was expected: z %+.1f", at, orDash(p.Value), how, p.Baseline, orDash(p.Expected), p.Z)
+}
+
+func (s *seen) learnt() string {
+	if s.Rule != "" {
+		return "" // the daemon does not count
+	}
+	return fmt.Sprintf(", after %d points", s.Learnt)
 }
 
 func orDash(x *float64) string {
 	if x == nil {
 		return "-"
 	}
-	return number(*x)
+	return alert.Number(*x).String()
 }

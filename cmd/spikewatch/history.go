@@ -14,6 +14,7 @@ import (
 
 	"github.com/clewhq/clew/internal/cli"
 	"github.com/clewhq/clew/zscore"
+	"github.com/clewhq/clew/zscore/config"
 	"github.com/clewhq/clew/zscore/source"
 )
 
@@ -112,17 +113,16 @@ func (h *history) load(ctx context.Context, s cli.Streams) ([]*series, zscore.Ca
 func (h *history) readCalendar() (zscore.Calendar, error) {
 	c := zscore.Calendar{Zone: time.UTC}
 	if h.calendar != "" {
-		f, err := os.Open(h.calendar)
+		text, err := os.ReadFile(h.calendar)
 		if err != nil {
 			return c, err
 		}
-		defer f.Close()
-		if c, err = source.Calendar(f); err != nil {
-			return c, fmt.Errorf("%s: %w", h.calendar, err)
+		if c, err = config.ParseCalendar(h.calendar, text); err != nil {
+			return c, err
 		}
 	}
 	if h.zone != "" {
-		zone, err := source.Zone(h.zone)
+		zone, err := config.Zone(h.zone)
 		if err != nil {
 			return c, fmt.Errorf("--zone: %w", err)
 		}

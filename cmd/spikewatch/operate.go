@@ -21,7 +21,7 @@ import (
 
 // dial finds the daemon of a configuration.
 func dial(file string) (*daemon.Client, error) {
-	c, err := config.ReadFile(file)
+	c, err := readConfig(file)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ receiver answered. The daemon need not run.`,
 	}
 	file := configFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		got, err := config.ReadFile(*file)
+		got, err := readConfig(*file)
 		if err != nil {
 			return err
 		}

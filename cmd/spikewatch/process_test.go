@@ -100,6 +100,17 @@ func TestOperate(t *testing.T) {
 		two, _ := r.open("s01")
 		return one && two
 	})
+	out, err := r.do("explain", `rps{series="s01"}`)
+	for _, want := range []string{`series="s01"}`, "the value 1000 was unusual against", "rule rps, a point each", ", incident ", "█"} {
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("explain lacks %q: %s, %v", want, out, err)
+		}
+	}
+	for sel, want := range map[string]string{`{x="y"}`: "no series that the daemon watches matches", `rps{`: `selector "rps{"`} {
+		if out, err := r.do("explain", sel); err == nil || !strings.Contains(out, want) {
+			t.Errorf("explain %s: %s, %v", sel, out, err)
+		}
+	}
 	r.until("one is told", func() bool { return len(r.slack.Taken()) == 1 })
 	if text := string(r.slack.Taken()[0].Raw); strings.Contains(text, "s00") || !strings.Contains(text, "s01") {
 		t.Errorf("under a silence of s00 Slack was told %s", text)
@@ -108,7 +119,7 @@ func TestOperate(t *testing.T) {
 		t.Error(out, err)
 	}
 	r.until("the other is told", func() bool { return len(r.slack.Taken()) == 2 })
-	times, _ := reading(r.slack.Taken())
+	times, _, _ := reading(r.slack.Taken())
 	for what := range times {
 		if out, err := r.do("absorb", what.incident); err != nil || !strings.Contains(out, "absorbed: rps") {
 			t.Errorf("absorb: %s, %v", out, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clewhq/clew/zscore"
+	"github.com/clewhq/clew/zscore/alert"
 )
 
 // report is a backtest's contract in JSON.
@@ -45,14 +46,14 @@ func newReport(results []*result, zone *time.Location) report {
 	}
 	for _, one := range results {
 		for _, a := range one.Alerts {
-			alert := alertReport{
+			entry := alertReport{
 				Start: a.Start.In(zone), End: a.End.In(zone), Direction: a.Direction.String(), PeakZ: a.Peak.Z,
 				Value: finite(a.Peak.Value), Expected: finite(a.Peak.Expected), Reason: reason(a),
 			}
 			if len(results) > 1 {
-				alert.Series = one.name
+				entry.Series = one.name
 			}
-			r.Alerts = append(r.Alerts, alert)
+			r.Alerts = append(r.Alerts, entry)
 		}
 	}
 	slices.SortStableFunc(r.Alerts, func(a, b alertReport) int { return a.Start.Compare(b.Start) })
@@ -88,16 +89,7 @@ func reason(a zscore.Alert) string {
 	if a.Direction == zscore.Gone {
 		return fmt.Sprintf("no value for %v", a.End.Sub(a.Start).Round(time.Second))
 	}
-	return fmt.Sprintf("%s where %s was expected by %s: z %+.1f", number(a.Peak.Value), number(a.Peak.Expected), a.Peak.Cause, a.Peak.Z)
-}
-
-// number writes four digits that mean something, without an exponent where
-// people use none.
-func number(x float64) string {
-	if abs := math.Abs(x); abs >= 1000 && abs < 1e15 {
-		return fmt.Sprintf("%.0f", x)
-	}
-	return fmt.Sprintf("%.4g", x)
+	return fmt.Sprintf("%s where %s was expected by %s: z %+.1f", alert.Number(a.Peak.Value), alert.Number(a.Peak.Expected), a.Peak.Cause, a.Peak.Z)
 }
 
 func writeText(w io.Writer, results []*result, zone *time.Location) error {
@@ -130,7 +122,7 @@ func summary(results []*result) string {
 	if len(results) > 1 {
 		of = fmt.Sprintf(" of %d series", len(results))
 	}
-	return fmt.Sprintf("alerts: %d%s in %s, %s a week", len(all.Alerts), of, span(all.To.Sub(all.From)), number(all.PagesPerWeek()))
+	return fmt.Sprintf("alerts: %d%s in %s, %s a week", len(all.Alerts), of, span(all.To.Sub(all.From)), alert.Number(all.PagesPerWeek()))
 }
 
 func span(d time.Duration) string {

@@ -21,6 +21,6 @@ func command(s cli.Streams) *cobra.Command {
 and values at a time of day at which they are unusual.`,
 	})
 	root.AddCommand(backtestCommand(s), tuneCommand(s), explainCommand(s), nabCommand(s))
-	root.AddCommand(runCommand(s), checkConfigCommand(s), silenceCommand(s), absorbCommand(s), outboxCommand(s), sendTestCommand(s))
+	root.AddCommand(runCommand(s), exampleCommand(s), checkConfigCommand(s), silenceCommand(s), absorbCommand(s), outboxCommand(s), sendTestCommand(s))
 	return root
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -13,13 +12,6 @@ import (
 	"github.com/clewhq/clew/zscore/config"
 	"github.com/clewhq/clew/zscore/daemon"
 )
-
-const defaultConfig = "spikewatch.yaml"
-
-// configFlag adds the flag that names the configuration.
-func configFlag(c *cobra.Command) *string {
-	return c.Flags().StringP("config", "c", defaultConfig, "configuration `file`")
-}
 
 // gcPercent is how much the heap may grow before it is collected. Nearly all of it
 // are baselines, which stay: the default would double the memory of the process
@@ -71,7 +63,7 @@ unless it is set, with /healthz, /readyz and /metrics beside it.`,
 			}
 		}()
 		return daemon.Run(c.Context(), daemon.Options{
-			Load: func() (*config.Config, error) { return config.ReadFile(*file) },
+			Load: func() (*config.Config, error) { return readConfig(*file) },
 			Log:  logger, Out: flusher{s}, Reload: reload,
 			Ready: func(addr string) { logger.Info("watching", "page", "http://"+addr+"/") },
 		})
@@ -88,25 +80,4 @@ func (f flusher) Write(b []byte) (int, error) {
 		err = f.s.Out.Flush()
 	}
 	return n, err
-}
-
-func checkConfigCommand(s cli.Streams) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "check-config",
-		Short: "Say what is wrong with a configuration, and where",
-		Long: `Reads the configuration as run would, with the files that it names, and lists
-every fault with its line. Nothing is connected to, and no secret is read.`,
-		Args: cli.NoArgs,
-	}
-	file := configFlag(c)
-	c.RunE = func(*cobra.Command, []string) error {
-		got, err := config.ReadFile(*file)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(s.Out, "%s: ok: %d inputs, %d rules, %d routes, %d receivers\n",
-			*file, len(got.Inputs), len(got.Rules), len(got.Alerts.Routes), len(got.Receivers))
-		return nil
-	}
-	return c
 }

@@ -1,4 +1,5 @@
-// Package listen opens the ports of the programs that people run by hand.
+// Package listen opens the ports of the programs that people run by hand, and
+// keeps strangers from the pages that are served there.
 package listen
 
 import (

@@ -1,11 +1,10 @@
 package view
 
 import (
-	"fmt"
-	"net"
 	"net/http"
-	"slices"
 	"strings"
+
+	"github.com/clewhq/clew/internal/listen"
 )
 
 // policy lets the page load its own files and nothing else, run no inline
@@ -24,13 +23,10 @@ func guard(next http.Handler, hosts []string) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-cache")
+		err := listen.CheckPage(req, hosts)
 		switch {
-		case !hostAllowed(req.Host, hosts):
-			// Somebody's own name that resolves to this address (DNS rebinding)
-			// would make his script the same origin as this page.
-			refuse(w, req, http.StatusForbidden, fmt.Sprintf("host %.100q is not served: open the page by its IP address or as localhost", req.Host))
-		case foreign(req):
-			refuse(w, req, http.StatusForbidden, "requests of other web pages are not served")
+		case err != nil:
+			refuse(w, req, http.StatusForbidden, err.Error())
 		case req.Method != http.MethodGet && req.Method != http.MethodHead:
 			h.Set("Allow", "GET, HEAD")
 			refuse(w, req, http.StatusMethodNotAllowed, "method "+req.Method+": want GET or HEAD")
@@ -38,28 +34,6 @@ func guard(next http.Handler, hosts []string) http.Handler {
 			next.ServeHTTP(w, req)
 		}
 	})
-}
-
-// foreign reports whether a browser says that another origin's page made the
-// request, other than by following a link.
-func foreign(req *http.Request) bool {
-	switch req.Header.Get("Sec-Fetch-Site") {
-	case "", "none", "same-origin":
-		return false
-	}
-	return req.Header.Get("Sec-Fetch-Mode") != "navigate"
-}
-
-func hostAllowed(host string, hosts []string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if net.ParseIP(strings.Trim(host, "[]")) != nil {
-		return true // nobody can point an address elsewhere
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") ||
-		slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
 // refuse answers in what the asker reads.

@@ -61,6 +61,19 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 // Known reports whether there is a number.
 func (n Number) Known() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
 
+// String writes four digits that mean something, without an exponent where people
+// use none, and "none" where there is no number.
+func (n Number) String() string {
+	x := float64(n)
+	switch {
+	case !n.Known():
+		return "none"
+	case math.Abs(x) >= 1000 && math.Abs(x) < 1e15:
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 4, 64)
+}
+
 // Link leads from a message to where more is to be seen.
 type Link struct {
 	Name string `json:"name"`

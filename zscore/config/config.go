@@ -1,15 +1,11 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
-
-	"go.yaml.in/yaml/v4"
 
 	"github.com/clewhq/clew/zscore"
 	"github.com/clewhq/clew/zscore/alert"
@@ -91,16 +87,12 @@ func Parse(file string, b []byte) (*Config, error) {
 	if len(b) > maxConfig {
 		return nil, &Error{File: file, Msg: fmt.Sprintf("larger than %d MiB", maxConfig>>20)}
 	}
-	var doc yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	if err := d.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, &Error{File: file, Msg: err.Error()}
-	}
-	if len(doc.Content) == 0 {
-		return nil, &Error{File: file, Line: 1, Column: 1, Msg: "empty: want at least inputs, rules, receivers, route and state"}
+	root, err := r.document(b, "want at least inputs, rules, receivers, route and state")
+	if err != nil {
+		return nil, err
 	}
 	p := parser{c: &Config{Zone: time.UTC, Listen: DefaultListen, State: State{Snapshot: defaultSnapshot}}, dir: filepath.Dir(file)}
-	p.read(node{doc.Content[0], r, ""})
+	p.read(root)
 	if len(r.errs) > 0 {
 		return nil, errors.Join(r.errs...)
 	}
@@ -169,17 +161,6 @@ func (p *parser) check(n node) {
 	if len(p.c.Rules) == 0 && len(n.r.errs) == 0 {
 		n.errf("rules is empty: nothing would be watched")
 	}
-}
-
-func (p *parser) zone(n node, to **time.Location) {
-	var name string
-	n.text(&name)
-	zone, err := source.Zone(name)
-	if err != nil {
-		n.note(err)
-		return
-	}
-	*to = zone
 }
 
 func (p *parser) heartbeat(n node) {

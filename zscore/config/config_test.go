@@ -43,6 +43,7 @@ rules:
     severity: page
     absent: never
     max_series: 100
+    late: 5m
     links: {dashboard: https://grafana.example/d/1}
   - {name: p99, match: 'http_request_duration_seconds{job="api"}', kind: latency, quantile: 99%, direction: up, absent: 10m}
 route:

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,6 +37,18 @@ func (e *Error) Error() string {
 type reader struct {
 	file string
 	errs []error
+}
+
+// document reads the one document of a text; want is what an empty one lacks.
+func (r *reader) document(b []byte, want string) (node, error) {
+	var doc yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(b)).Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return node{}, &Error{File: r.file, Msg: err.Error()}
+	}
+	if len(doc.Content) == 0 {
+		return node{}, &Error{File: r.file, Line: 1, Column: 1, Msg: "empty: " + want}
+	}
+	return node{doc.Content[0], r, ""}, nil
 }
 
 // node is a value with where it stands.

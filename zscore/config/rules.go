@@ -2,8 +2,6 @@ package config
 
 import (
 	"net/url"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/clewhq/clew/zscore"
@@ -15,79 +13,6 @@ func (p *parser) page(n node) {
 	n.text(&p.c.Page)
 	if u, err := url.Parse(p.c.Page); err != nil || u.Host == "" {
 		n.errf("%q: want a URL such as https://spikes.example/", p.c.Page)
-	}
-}
-
-func (p *parser) calendars(n node) {
-	p.schedules = map[string]*zscore.Schedule{}
-	n.each(func(name string, v node) {
-		schedule, err := zscore.NewSchedule(p.calendar(v))
-		v.note(err)
-		p.schedules[name] = schedule
-	})
-}
-
-func (p *parser) calendar(n node) zscore.Calendar {
-	c := zscore.Calendar{Zone: p.c.Zone}
-	n.fields(map[string]func(node){
-		"zone":  func(v node) { p.zone(v, &c.Zone) },
-		"open":  func(v node) { edge(v, &c) },
-		"close": func(v node) { edge(v, &c) },
-		"days": func(v node) {
-			v.list(func(e node) {
-				var s string
-				e.text(&s)
-				days, err := alert.ParseDays(s)
-				e.note(err)
-				c.Workdays = append(c.Workdays, days...)
-			})
-		},
-		"holidays": func(v node) {
-			v.list(func(e node) {
-				var s string
-				e.text(&s)
-				holiday(e, s, &c)
-			})
-		},
-		"holidays_file": func(v node) { p.holidays(v, &c) },
-	})
-	return c
-}
-
-func edge(n node, c *zscore.Calendar) {
-	var s string
-	n.text(&s)
-	at, err := time.Parse("15:04", s)
-	if err != nil {
-		n.errf(`%q is no time of day like "09:00"`, s)
-		return
-	}
-	c.Edges = append(c.Edges, time.Duration(at.Hour())*time.Hour+time.Duration(at.Minute())*time.Minute)
-}
-
-func holiday(n node, s string, c *zscore.Calendar) {
-	t, err := time.Parse(time.DateOnly, s)
-	if err != nil {
-		n.errf("%q is no date like 2026-01-01", s)
-		return
-	}
-	c.Holidays = append(c.Holidays, zscore.Date{Year: t.Year(), Month: t.Month(), Day: t.Day()})
-}
-
-// holidays reads a file with a date a line; # begins a comment.
-func (p *parser) holidays(n node, c *zscore.Calendar) {
-	var name string
-	n.text(&name)
-	b, err := os.ReadFile(p.path(name))
-	if err != nil {
-		n.note(err)
-		return
-	}
-	for line := range strings.Lines(string(b)) {
-		line, _, _ = strings.Cut(line, "#")
-		if date, _, _ := strings.Cut(strings.TrimSpace(line), " "); date != "" {
-			holiday(n, date, c)
-		}
 	}
 }
 
@@ -137,6 +62,7 @@ func (p *parser) rule(n node) Rule {
 		"severity":   func(v node) { v.text(&r.Severity) },
 		"links":      func(v node) { links(v, &r.Links) },
 		"quantile":   func(v node) { v.float(&r.Shaping.Quantile, true) },
+		"late":       func(v node) { v.duration(&r.Shaping.Hold) },
 		"max_series": func(v node) { v.whole(&r.Shaping.MaxSeries, 1) },
 	})
 	if r.Shaping.Match.String() == "" {

@@ -181,6 +181,7 @@ func (d *daemon) api(mux *http.ServeMux, token string) {
 		views, total := d.watcher.views(apiSeries)
 		answer(w, seriesAnswer{apiVersion, total, views, d.watcher.inputViews()})
 	})
+	mux.HandleFunc("GET /api/v1/explain", d.explain)
 	mux.HandleFunc("GET /api/v1/alerts", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, alertsAnswer{apiVersion, d.book.Incidents()})
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clewhq/clew/zscore"
 	"github.com/clewhq/clew/zscore/alert"
+	"github.com/clewhq/clew/zscore/source"
 )
 
 // SeriesView is a series as the page and the API show it.
@@ -27,6 +28,8 @@ type SeriesView struct {
 	glances []glance
 }
 
+var unknown = alert.Number(math.NaN())
+
 // InputView is an input as the page and the API show it.
 type InputView struct {
 	Name    string    `json:"name"`
@@ -37,28 +40,38 @@ type InputView struct {
 
 // views are the n series of most interest: what fires, then the largest z.
 func (w *watcher) views(n int) (out []SeriesView, total int) {
-	type candidate struct {
-		*series
-		rule *rule
-		loud float64
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
-	var all []candidate
-	for _, r := range w.rules {
-		for _, s := range r.series {
-			all = append(all, candidate{s, r, s.loud(now)})
-		}
-	}
-	slices.SortFunc(all, func(x, y candidate) int {
-		return cmp.Or(cmp.Compare(y.loud, x.loud), cmp.Compare(x.rule.Name, y.rule.Name), cmp.Compare(x.of.Labels.Key(), y.of.Labels.Key()))
-	})
+	all := w.ranked(now, source.Match{})
 	// Only what is shown is written out: the others may be a hundred thousand.
 	for _, c := range all[:min(n, len(all))] {
 		out = append(out, c.view(c.rule, now))
 	}
 	return out, len(all)
+}
+
+// ranking is a series with how much it is of interest.
+type ranking struct {
+	*series
+	rule *rule
+	loud float64
+}
+
+// ranked are the series that match, those of most interest first. The caller
+// holds mu.
+func (w *watcher) ranked(now time.Time, match source.Match) (all []ranking) {
+	for _, r := range w.rules {
+		for _, s := range r.series {
+			if match.Matches(s.of.Labels) {
+				all = append(all, ranking{s, r, s.loud(now)})
+			}
+		}
+	}
+	slices.SortFunc(all, func(x, y ranking) int {
+		return cmp.Or(cmp.Compare(y.loud, x.loud), cmp.Compare(x.rule.Name, y.rule.Name), cmp.Compare(x.of.Labels.Key(), y.of.Labels.Key()))
+	})
+	return all
 }
 
 // loud is how far up the page a series belongs.
@@ -80,8 +93,7 @@ func (s *series) silent(now time.Time) bool {
 }
 
 func (s *series) view(r *rule, now time.Time) SeriesView {
-	nan := alert.Number(math.NaN())
-	v := SeriesView{Rule: r.Name, Series: s.of.Labels.String(), State: zscore.Learning.String(), Value: nan, Expected: nan, Z: nan, glances: s.glances()}
+	v := SeriesView{Rule: r.Name, Series: s.of.Labels.String(), State: zscore.Learning.String(), Value: unknown, Expected: unknown, Z: unknown, glances: s.glances()}
 	if s.n > 0 {
 		v.Value = alert.Number(s.recent[(s.n-1)%recentPoints].value)
 	}

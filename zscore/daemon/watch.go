@@ -121,6 +121,9 @@ func (w *watcher) take(_ context.Context, b source.Batch) error {
 		in = &input{name: b.Input}
 		w.inputs[b.Input] = in
 	}
+	if b.Err == nil {
+		b.Err = ahead(now, b.Samples)
+	}
 	if b.Err != nil {
 		w.fails(in, now, b.Err)
 	} else {
@@ -135,6 +138,21 @@ func (w *watcher) take(_ context.Context, b source.Batch) error {
 	}
 	w.apply(now)
 	return nil
+}
+
+// ahead says that nothing but the future has come: a clock is wrong, here or at
+// the sender's. That is one fault, and not the silence of each series.
+func ahead(now time.Time, samples []source.Sample) error {
+	least := time.Duration(math.MaxInt64)
+	for i := range samples {
+		if least = min(least, samples[i].Time.Sub(now)); least <= source.MaxFuture {
+			return nil
+		}
+	}
+	if len(samples) == 0 {
+		return nil
+	}
+	return fmt.Errorf("its samples are %v ahead of the clock of this machine: one of the two is wrong", least.Round(time.Second))
 }
 
 // apply books what the readings brought, all of it in one transaction.
@@ -153,10 +171,9 @@ func (w *watcher) fails(in *input, now time.Time, err error) {
 	if now.Sub(in.failing) < inputGrace {
 		return
 	}
-	nan := alert.Number(math.NaN())
 	w.events = append(w.events, alert.Event{Kind: alert.Firing, At: now, Incident: alert.Incident{
 		Rule: inputRule, Series: in.name, Labels: alert.Labels{"input": in.name}, Severity: "page", Direction: zscore.Gone.String(),
-		Start: in.failing, Value: nan, Expected: nan, Z: nan, PeakZ: nan, Reason: "it cannot be read: " + err.Error(),
+		Start: in.failing, Value: unknown, Expected: unknown, Z: unknown, PeakZ: unknown, Reason: "it cannot be read: " + err.Error(),
 	}})
 }
 

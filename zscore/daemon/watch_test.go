@@ -155,6 +155,30 @@ func TestAbsence(t *testing.T) {
 	})
 }
 
+// TestClockStep sets the clock back by an hour, and right again later: that is one
+// alert about the input, and no series is absent.
+func TestClockStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, t.TempDir(), oneRule, &fakeslack.Slack{})
+		defer b.stop()
+		many := func() map[string]float64 {
+			return map[string]float64{"/pay": 100 + rand.Float64(), "/quote": 50 + rand.Float64(), "/help": 70 + rand.Float64()}
+		}
+		b.pass(time.Hour, many)
+		b.now = func() time.Time { return time.Now().Add(-time.Hour) }
+		b.pass(10*time.Minute, many)
+		b.now = time.Now
+		b.pass(20*time.Minute, many)
+		texts := b.texts()
+		if len(texts) != 2 || !strings.Contains(texts[0], "1h0m0s ahead of the clock") || !strings.Contains(texts[1], "back to normal") {
+			t.Errorf("messages: %q, want one alert about the input and its end", texts)
+		}
+		if st := b.rules[0].shaper.Stats(); st.Future == 0 {
+			t.Errorf("%+v: nothing was of the future", st)
+		}
+	})
+}
+
 // TestSeriesEnds has a series end while its alert runs.
 func TestSeriesEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -9,9 +9,8 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
-	"math"
 	"net/http"
-	"strconv"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -40,10 +39,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 		if !n.Known() {
 			return "–"
 		}
-		if x := float64(n); math.Abs(x) >= 1000 && math.Abs(x) < 1e15 {
-			return strconv.FormatFloat(x, 'f', 0, 64)
-		}
-		return strconv.FormatFloat(float64(n), 'g', 4, 64)
+		return n.String()
 	},
 	"ago": func(t time.Time) string {
 		if t.IsZero() {
@@ -93,12 +89,15 @@ func (s *server) close() error {
 
 func (d *daemon) handler(token string) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", d.page)
-	mux.Handle("GET /static/", http.FileServerFS(static))
+	guarded := http.NewServeMux()
+	guarded.HandleFunc("GET /{$}", d.page)
+	guarded.Handle("GET /static/", http.FileServerFS(static))
+	d.api(guarded, token)
+	mux.Handle("/", d.guard(guarded))
+	// Other machines ask for these by whatever name they know this one by.
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", d.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.registry(), promhttp.HandlerOpts{}))
-	d.api(mux, token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; img-src data:; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -106,6 +105,22 @@ func (d *daemon) handler(token string) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-cache")
 		mux.ServeHTTP(w, r)
+	})
+}
+
+// guard lets through what readers of the page ask for, under the name by which the
+// configuration says that they reach it.
+func (d *daemon) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var hosts []string
+		if u, err := url.Parse(d.currentConfig().Page); err == nil && u.Host != "" {
+			hosts = append(hosts, u.Hostname())
+		}
+		if err := listen.CheckPage(r, hosts); err != nil {
+			http.Error(w, err.Error()+"; page in the configuration adds a name", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

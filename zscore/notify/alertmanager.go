@@ -77,7 +77,7 @@ func (a *Alertmanager) convert(n alert.Notice) amAlert {
 	out.Labels["direction"] = i.Direction
 	for name, v := range map[string]alert.Number{"value": i.Value, "expected": i.Expected} {
 		if v.Known() {
-			out.Annotations[name] = number(v)
+			out.Annotations[name] = v.String()
 		}
 	}
 	if i.Z.Known() {

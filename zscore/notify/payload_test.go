@@ -154,7 +154,7 @@ func TestSparkline(t *testing.T) {
 		"▁ █":    {-1e308, alert.Number(math.NaN()), 1e308},
 		"▁▂▃▄▅█": {0, 1, 2, 3, 4, 7},
 	} {
-		if got := sparkline(values); got != want {
+		if got := Sparkline(values); got != want {
 			t.Errorf("%v: %q, want %q", values, got, want)
 		}
 	}

@@ -157,12 +157,12 @@ func card(n alert.Notice, b alert.Batch, s Style) []slackBlock {
 	}
 	if i.Value.Known() && i.Expected.Known() {
 		blocks = append(blocks, slackBlock{Type: "section", Fields: []slackText{
-			field("Value", number(i.Value)), field("Expected", number(i.Expected)),
+			field("Value", i.Value.String()), field("Expected", i.Expected.String()),
 			field("z", signed(i.Z)), field("Since", s.clock(i.Start)),
 		}})
 	}
 	text := escape(i.Reason, 600)
-	if line := sparkline(i.Recent[max(0, len(i.Recent)-60):]); line != "" {
+	if line := Sparkline(i.Recent[max(0, len(i.Recent)-60):]); line != "" {
 		text += "\n`" + line + "`"
 	}
 	if len(i.Drivers) > 0 {

@@ -68,18 +68,6 @@ func runeWidth(r rune) int {
 	return 1
 }
 
-// number writes four digits that mean something.
-func number(n alert.Number) string {
-	x := float64(n)
-	switch {
-	case !n.Known():
-		return "none"
-	case math.Abs(x) >= 1000 && math.Abs(x) < 1e15:
-		return fmt.Sprintf("%.0f", x)
-	}
-	return fmt.Sprintf("%.4g", x)
-}
-
 // what says what a notice is about in half a sentence.
 func what(n alert.Notice) string {
 	i := n.Incident
@@ -106,7 +94,7 @@ func figures(i alert.Incident) string {
 	if i.Direction == "absent" || !i.Value.Known() || !i.Expected.Known() {
 		return i.Reason
 	}
-	return fmt.Sprintf("%s where %s was expected (z %s)", number(i.Value), number(i.Expected), signed(i.Z))
+	return fmt.Sprintf("%s where %s was expected (z %s)", i.Value, i.Expected, signed(i.Z))
 }
 
 // tellZ is the z from which on the figure says no more than that the series hardly moved before.
@@ -169,8 +157,9 @@ func marks(b alert.Batch) []string {
 // bars are the heights of a sparkline.
 const bars = "▁▂▃▄▅▆▇█"
 
-// sparkline draws values, the oldest first; a missing one is a blank.
-func sparkline(values []alert.Number) string {
+// Sparkline draws values in bars of a line of text, the oldest first; a missing one
+// is a blank.
+func Sparkline(values []alert.Number) string {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, v := range values {
 		if v.Known() {

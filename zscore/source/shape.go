@@ -35,13 +35,14 @@ type Shaping struct {
 	Warn func(msg string)
 }
 
+// MaxFuture is how far ahead of us a sender's clock may be.
+const MaxFuture = time.Minute
+
 const (
 	defaultQuantile  = 0.99
 	defaultMaxSeries = 10_000
-	// maxHold bounds Hold, and maxFuture is how far ahead of us a sender's clock
-	// may be.
-	maxHold   = 5 * time.Minute
-	maxFuture = time.Minute
+	// maxHold bounds Hold.
+	maxHold = 5 * time.Minute
 	// foldedShare is how many series are folded for each that is not; their
 	// readings are kept for the next one's sake. Beyond it they are dropped.
 	foldedShare = 4
@@ -122,7 +123,7 @@ func NewShaper(s Shaping, emit func(Reading)) (*Shaper, error) {
 	case s.MaxSeries < 0:
 		return nil, fmt.Errorf("at most %d series: want 1 or more", s.MaxSeries)
 	case s.Hold < 0 || s.Hold > maxHold:
-		return nil, fmt.Errorf("hold %v: want at most %v", s.Hold, maxHold)
+		return nil, fmt.Errorf("late %v: a sample is waited for at most %v", s.Hold, maxHold)
 	}
 	return &Shaper{
 		Shaping: s, emit: emit,
@@ -157,7 +158,7 @@ func (s *Shaper) Add(now time.Time, sample *Sample) {
 		one.Value, one.Histogram = none, nil // it takes its place in the order
 	}
 	switch {
-	case !now.IsZero() && sample.Time.Sub(now) > maxFuture:
+	case !now.IsZero() && sample.Time.Sub(now) > MaxFuture:
 		s.stats.Future++
 	case e.group != nil:
 		e.group.add(s, now, e.part, &one)

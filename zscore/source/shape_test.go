@@ -82,6 +82,64 @@ func TestShaperOneSeries(t *testing.T) {
 	}
 }
 
+// TestShaperWaitsAsToldTo has a sample come minutes late: in its place within the
+// time to wait, and counted and dropped beyond it.
+func TestShaperWaitsAsToldTo(t *testing.T) {
+	l := NewLabels(Label{NameLabel, "x"})
+	for _, tt := range []struct {
+		name string
+		hold time.Duration
+		came int // seconds, of the newest sample when the late one comes
+		want ShapeStats
+	}{
+		{name: "two intervals by default", came: 45, want: ShapeStats{}},
+		{name: "later than that", came: 90, want: ShapeStats{Late: 1}},
+		{name: "four minutes of five", hold: 5 * time.Minute, came: 270, want: ShapeStats{}},
+		{name: "six of five", hold: 5 * time.Minute, came: 390, want: ShapeStats{Late: 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var at []float64
+			sh, err := NewShaper(Shaping{Hold: tt.hold}, func(r Reading) { at = append(at, r.Time.Sub(noon).Seconds()) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			add := func(sec int) {
+				when := noon.Add(time.Duration(sec) * time.Second)
+				sh.Add(when, &Sample{Labels: l, Time: when, Value: 1})
+			}
+			add(0)
+			add(15)
+			for sec := 45; sec <= tt.came; sec += 15 {
+				add(sec)
+			}
+			add(30)
+			sh.Flush(noon.Add(time.Hour))
+			if !slices.IsSorted(at) || slices.Contains(at, 30) != (tt.want.Late == 0) {
+				t.Errorf("readings at %v", at)
+			}
+			if got := sh.Stats(); got.Late != tt.want.Late || int(got.Readings) != len(at) || len(at)+int(got.Late) != tt.came/15+1 {
+				t.Errorf("%+v with %d readings", got, len(at))
+			}
+		})
+	}
+}
+
+// TestShaperFuture holds the edge of what is of the future, and that such a
+// sample does not keep out those that come after it.
+func TestShaperFuture(t *testing.T) {
+	got, stats := shape(t, Shaping{}, func(sh *Shaper) {
+		l := NewLabels(Label{NameLabel, "x"})
+		for k, ahead := range []time.Duration{0, MaxFuture + time.Millisecond, 24 * 365 * time.Hour, 0, MaxFuture} {
+			now := noon.Add(time.Duration(k) * 15 * time.Second)
+			sh.Add(now, &Sample{Labels: l, Time: now.Add(ahead), Value: float64(k)})
+		}
+		sh.Flush(noon.Add(time.Hour))
+	})
+	if want := []string{"x +0 0", "x +45 3", "x +120 4"}; !cmp.Equal(got, want) || stats.Future != 2 || stats.Late != 0 {
+		t.Errorf("readings %v and %+v, want %v and two of the future", got, stats, want)
+	}
+}
+
 func TestShaperFlushesWhatWaits(t *testing.T) {
 	l := NewLabels(Label{NameLabel, "x"})
 	got, _ := shape(t, Shaping{}, func(sh *Shaper) {
@@ -212,7 +270,7 @@ func TestNewShaperRefuses(t *testing.T) {
 	for want, s := range map[string]Shaping{
 		"quantile 1.5":  {Quantile: 1.5},
 		"at most -1":    {MaxSeries: -1},
-		"hold 10m0s":    {Hold: 10 * time.Minute},
+		"late 10m0s":    {Hold: 10 * time.Minute},
 		"quantile NaN:": {Quantile: math.NaN()},
 	} {
 		if _, err := NewShaper(s, func(Reading) {}); err == nil || !strings.Contains(err.Error(), want) {

@@ -6,13 +6,13 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/golang/snappy"
 	"github.com/prometheus/prometheus/prompb"
 
 	"github.com/clewhq/clew/zscore"
+	"github.com/clewhq/clew/zscore/config"
 	"github.com/clewhq/clew/zscore/source"
 	"github.com/clewhq/clew/zscore/state"
 )
@@ -44,7 +44,7 @@ type fleet struct {
 
 // newFleet makes n series, of which every one knows two weeks that end now.
 func newFleet(n int, interval time.Duration, now time.Time) (*fleet, []byte, error) {
-	calendar, err := source.Calendar(strings.NewReader(calendarText(now)))
+	calendar, err := config.ParseCalendar("calendar", []byte(calendarText(now)))
 	if err != nil {
 		return nil, nil, err
 	}

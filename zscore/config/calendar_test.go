@@ -1,4 +1,4 @@
-package source
+package config
 
 import (
 	"strings"
@@ -18,7 +18,7 @@ close: "15:30"
 days: [mon, Tuesday, WED]
 holidays: [2026-01-01, "2026-03-01"]
 `
-	got, err := Calendar(strings.NewReader(in))
+	got, err := ParseCalendar("c.yaml", []byte(in))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,18 +38,19 @@ holidays: [2026-01-01, "2026-03-01"]
 
 func TestCalendarRefuses(t *testing.T) {
 	tests := []struct{ name, in, want string }{
-		{"unknown key", "holiday: [2026-01-01]", "holiday"},
+		{"unknown key", "holiday: [2026-01-01]", "c.yaml:1:10: holiday: unknown key; known here: close, days, holidays, holidays_file, open, zone"},
+		{"empty", "# later", "c.yaml:1:1: empty: want any of zone"},
 		{"zone", "zone: Seoul", `zone: "Seoul" is no IANA time zone`},
 		{"machine's zone", "zone: Local", `"Local" is no IANA time zone`},
 		{"open", "open: 9", `open: "9" is no time of day`},
-		{"day", "days: [mo]", `days: "mo" is no weekday`},
-		{"holiday", "holidays: [2026-13-01]", `holidays: "2026-13-01" is no date`},
+		{"day", "days: [mo]", `days[0]: `},
+		{"holiday", "holidays: [2026-13-01]", `holidays[0]: "2026-13-01" is no date`},
 		{"several", "open: 9\nzone: X", `open: "9"`},
 		{"no YAML", ":\n\t-", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Calendar(strings.NewReader(tt.in))
+			_, err := ParseCalendar("c.yaml", []byte(tt.in))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("err = %v, want %q", err, tt.want)
 			}
@@ -58,7 +59,7 @@ func TestCalendarRefuses(t *testing.T) {
 }
 
 func TestEmptyCalendar(t *testing.T) {
-	got, err := Calendar(strings.NewReader(""))
+	got, err := ParseCalendar("c.yaml", []byte("{}"))
 	if err != nil || got.Zone != time.UTC || got.Workdays != nil {
 		t.Errorf("got %+v (%v), want the zero calendar in UTC", got, err)
 	}
@@ -68,7 +69,7 @@ func FuzzCalendar(f *testing.F) {
 	f.Add("zone: Asia/Seoul\nopen: \"09:00\"\ndays: [mon]\nholidays: [2026-01-01]\n")
 	f.Add("open: 9\n")
 	f.Fuzz(func(t *testing.T, in string) {
-		c, err := Calendar(strings.NewReader(in))
+		c, err := ParseCalendar("c.yaml", []byte(in))
 		if err != nil {
 			return
 		}
