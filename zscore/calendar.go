@@ -95,6 +95,7 @@ type slotting struct {
 	ofMinute [dayKinds][24 * 60]uint16
 	slots    [dayKinds]int
 	nearEdge [24 * 60]bool // an edge lies a little before
+	fine     [24 * 60]bool // the slots of workdays are a minute here
 }
 
 const (
@@ -108,12 +109,11 @@ const (
 
 func newSlotting(edges []time.Duration) *slotting {
 	s := new(slotting)
-	var fine [24 * 60]bool
 	for _, e := range edges {
 		at := int(e / time.Minute)
 		// Whole coarse slots turn fine, so that none is left shorter.
 		for m := (at + edgeFrom) / coarse * coarse; m < at+edgeTo; m++ {
-			fine[(m+24*60)%(24*60)] = true
+			s.fine[(m+24*60)%(24*60)] = true
 		}
 		for m := range edgeGrace {
 			s.nearEdge[(at+m)%(24*60)] = true
@@ -122,7 +122,7 @@ func newSlotting(edges []time.Duration) *slotting {
 	for kind, width := range [dayKinds]int{Workday: coarse, Weekend: coarse, Holiday: holidays} {
 		slot := -1
 		for m := range 24 * 60 {
-			if m%width == 0 || fine[m] && DayKind(kind) == Workday {
+			if m%width == 0 || s.fine[m] && DayKind(kind) == Workday {
 				slot++
 			}
 			s.ofMinute[kind][m] = uint16(slot)
@@ -130,6 +130,20 @@ func newSlotting(edges []time.Duration) *slotting {
 		s.slots[kind] = slot + 1
 	}
 	return s
+}
+
+// beside is the slot that a minute borders on, unless it lies near an edge.
+func (s *slotting) beside(kind DayKind, minute int) (slot int, ok bool) {
+	if s.fine[minute] {
+		return 0, false
+	}
+	own := s.ofMinute[kind][minute]
+	for _, m := range [...]int{(minute + 24*60 - 1) % (24 * 60), (minute + 1) % (24 * 60)} {
+		if other := s.ofMinute[kind][m]; other != own {
+			return int(other), true
+		}
+	}
+	return 0, false
 }
 
 // Schedule is a calendar made ready for detectors, which share it. It never

@@ -32,6 +32,17 @@ func DefaultRule() Rule {
 	return Rule{Fire: 4, Resolve: 2, For: 45 * time.Second, Quiet: 5 * time.Minute, MinRelative: 0.25, Up: true, Down: true}
 }
 
+const (
+	leastAbsent     = 2 * time.Minute
+	intervalsAbsent = 4
+)
+
+// AbsentAfter is the AbsentAfter of a rule that names none, for a series with a
+// point in each interval: a scrape or two may fail.
+func AbsentAfter(interval time.Duration) time.Duration {
+	return max(leastAbsent, intervalsAbsent*interval)
+}
+
 // Check reports what is wrong with the rule, or nil.
 func (r Rule) Check() error {
 	switch {
@@ -86,6 +97,8 @@ type Condition struct {
 	firing bool
 	since  time.Time // of the first point of the pending stretch; zero if none
 	calm   time.Time // and of the quiet one
+	points int       // of the pending stretch, up to enoughPoints
+	sum    float64   // of their sizes of z
 	last   time.Time
 	// absorbed says that what it would fire for was declared normal, until it has
 	// been calm.
@@ -167,15 +180,31 @@ func (c *Condition) whileCalm(t time.Time, gap time.Duration, v Verdict) Event {
 		return Nothing
 	}
 	if c.since.IsZero() || direction != c.alert.Direction {
-		c.since = t
+		c.since, c.points, c.sum = t, 0, 0
 		c.alert = Alert{Start: t, Direction: direction, Peak: v}
 	}
 	c.alert.raise(t, v)
-	if t.Sub(c.since)+gap < c.rule.For {
+	if c.points < enoughPoints {
+		c.points++
+		c.sum += math.Abs(v.Z)
+	}
+	if t.Sub(c.since)+gap < c.rule.For || !c.enough() {
 		return Nothing
 	}
 	c.firing, c.since, c.calm = true, time.Time{}, time.Time{}
 	return Fired
+}
+
+// enoughPoints in a row are no chance. One or two may be, where points are so far
+// apart that they alone last for the time of the rule: of a day of minutes one in
+// some thousand lies four deviations off. They count if they are louder, by the
+// factor here, on the mean.
+const enoughPoints = 3
+
+var louder = [enoughPoints]float64{1: 2, 2: 1.25}
+
+func (c *Condition) enough() bool {
+	return c.points >= enoughPoints || c.rule.For == 0 || c.sum >= float64(c.points)*c.rule.Fire*louder[c.points]
 }
 
 // whileAbsorbed waits until the baseline has followed, or the series come back.

@@ -10,6 +10,39 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// TestFewPoints has points so far apart that one lasts for the time of the rule:
+// alone it must be louder than one of many.
+func TestFewPoints(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		every time.Duration
+		z     []float64
+		fires int // at which point, -1 at none
+	}{
+		{"one of 4 in a minute", time.Minute, []float64{0, 4.5, 0, 4.5, 0}, -1},
+		{"one of 8", time.Minute, []float64{0, 8, 0}, 1},
+		{"two of 5", time.Minute, []float64{0, 4.5, 5.5, 0}, 2},
+		{"three of 4", time.Minute, []float64{0, 4.1, 4.1, 4.1}, 3},
+		{"two of 4 in half a minute each", 30 * time.Second, []float64{0, 4.1, 4.1, 0}, -1},
+		{"three of 4 in a quarter each", 15 * time.Second, []float64{0, 4.1, 4.1, 4.1}, 3},
+	} {
+		c, err := NewCondition(DefaultRule())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, fired := time.Unix(1764000000, 0), -1
+		for i, z := range tt.z {
+			at = at.Add(tt.every)
+			if c.Observe(at, Verdict{Value: 100, Expected: 10, Z: z, State: Ready}) == Fired {
+				fired = i
+			}
+		}
+		if fired != tt.fires {
+			t.Errorf("%s: fired at %d, want %d", tt.name, fired, tt.fires)
+		}
+	}
+}
+
 func TestRuleCheck(t *testing.T) {
 	tests := []struct {
 		name   string

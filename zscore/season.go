@@ -23,7 +23,7 @@ const (
 	fastHalf      = 15 * time.Minute // and of the level of the moment
 	slotMemory    = 4                // visits that a slot remembers
 	minVisits     = 3                // before a slot judges
-	poolVisits    = 2                // what all slots together weigh against one
+	poolVisits    = 4                // what all slots together weigh against one
 	faultZ        = 4.0              // from here a point is taken for a fault
 	faultWeight   = 0.1              // and teaches this much
 	absorbAfter   = 24 * time.Hour   // a fault that lasts so long is the new level
@@ -35,7 +35,8 @@ const (
 	explainPoints = 100              // judged points before the season may rule alone
 	plainHalf     = 40000            // half-life of the plain variance, in points: a week of the day's shape
 	unitPoints    = 64               // points that the unit is taken from
-	unitShare     = 50               // Log is linear below usual/unitShare
+	unitShare     = 50               // Log is linear below usual/unitShare,
+	noiseShare    = 4                // or below the noise, up to usual/noiseShare
 )
 
 var (
@@ -57,6 +58,8 @@ type Season struct {
 	clock  clock
 	tables [dayKinds]*slotTable
 	total  float64 // of the first absolute values
+	moved  float64 // between them, and before is the last
+	before float64
 	points int
 	unit   float64 // 0 while it is not known
 
@@ -67,8 +70,9 @@ type Season struct {
 	plain      float64    // mean square of that from a level that knows no slots
 	plainLevel float64
 	visit      visit
-	last       int64 // time of the last point, Unix nanoseconds; never is none
-	step       int64 // nanoseconds that the alphas are for
+	visitSD    [2]float64 // the slot's deviations, 0 while they are not computed
+	last       int64      // time of the last point, Unix nanoseconds; never is none
+	step       int64      // nanoseconds that the alphas are for
 	alphas     [2]float64
 
 	fault      int64 // when the running fault began; never if there is none
@@ -111,6 +115,7 @@ func (s *Season) Observe(t time.Time, v float64) Verdict {
 	if kind != s.visit.kind || slot != int(s.visit.slot) {
 		s.commit()
 		s.visit = visit{kind: kind, slot: int16(slot)}
+		s.visitSD = [2]float64{}
 	}
 	nanos := t.UnixNano()
 	s.advance(nanos)
@@ -128,20 +133,56 @@ func (s *Season) Observe(t time.Time, v float64) Verdict {
 	if !ok {
 		return judge(v, 0, 0, Learning, TimeOfDay)
 	}
-	r := y - stats.mean
-	share := float64(stats.visits) / (float64(stats.visits) + poolVisits)
-	slowSD, fastSD := s.sd(stats.varSlow, share, 0), s.sd(stats.varFast, share, 1)
-	dSlow, dFast := r-s.slow, r-s.fast
-	level, sd := s.slow, slowSD
-	if math.Abs(dFast)*slowSD > math.Abs(dSlow)*fastSD {
-		level, sd = s.fast, fastSD
+	// A slot's deviations stay while it is visited, once the pool hardly moves.
+	if s.visitSD[0] == 0 || s.pooled < explainPoints {
+		s.visitSD = s.sds(stats)
 	}
-	z := ratio(r-level, sd)
+	d := s.hold(y, stats.mean, s.visitSD)
 	if of == kind {
-		s.learn(nanos, r, z, slowSD, fastSD, stats.mean)
+		s.learn(&d)
 	}
-	out := Verdict{Value: v, Z: z, Score: squash(math.Abs(z)), State: Ready, Cause: TimeOfDay}
-	out.Low, out.Expected, out.High = s.band(stats.mean+level, sd)
+	out := d
+	if math.Abs(d.z) >= faultZ {
+		out = s.orBeside(y, d, of, minute)
+	}
+	s.follow(nanos, &d)
+	return s.verdict(v, &out)
+}
+
+// orBeside holds a point that looks like a fault against the slot next to its own
+// too, if that is a minute away at most: what a day does at some time it may do a
+// little sooner or later. What the calendar names is exact.
+func (s *Season) orBeside(y float64, d distance, kind DayKind, minute int) distance {
+	if slot, ok := s.clock.schedule.slots.beside(kind, minute); ok {
+		if stats, _, ok := s.known(kind, slot); ok {
+			if other := s.hold(y, stats.mean, s.sds(stats)); math.Abs(other.z) < math.Abs(d.z) {
+				return other
+			}
+		}
+	}
+	return d
+}
+
+// distance is how far a point lies from a slot and the levels.
+type distance struct {
+	slot, rest     float64 // the slot's mean, and the point less that
+	slowSD, fastSD float64
+	level, sd, z   float64 // of the louder level
+}
+
+func (s *Season) hold(y, mean float64, sds [2]float64) distance {
+	d := distance{slot: mean, rest: y - mean, slowSD: sds[0], fastSD: sds[1]}
+	d.level, d.sd = s.slow, d.slowSD
+	if math.Abs(d.rest-s.fast)*d.slowSD > math.Abs(d.rest-s.slow)*d.fastSD {
+		d.level, d.sd = s.fast, d.fastSD
+	}
+	d.z = ratio(d.rest-d.level, d.sd)
+	return d
+}
+
+func (s *Season) verdict(v float64, d *distance) Verdict {
+	out := Verdict{Value: v, Z: d.z, Score: squash(math.Abs(d.z)), State: Ready, Cause: TimeOfDay}
+	out.Low, out.Expected, out.High = s.band(d.slot+d.level, d.sd)
 	return out
 }
 
@@ -169,11 +210,18 @@ func (s *Season) knowUnit(v float64) bool {
 		return true
 	}
 	s.total += math.Abs(v)
+	if s.points > 0 {
+		s.moved += math.Abs(v - s.before)
+	}
+	s.before = v
 	s.points++
 	if s.points >= unitPoints && s.total > 0 {
-		s.unit = s.total / float64(s.points)
+		usual := s.total / float64(s.points)
+		s.unit = usual
 		if s.scale == Log {
-			s.unit /= unitShare
+			// A few requests a minute are as often none: in their logarithm none
+			// would be news.
+			s.unit = min(max(usual/unitShare, s.moved/float64(s.points-1)), usual/noiseShare)
 		}
 	}
 	return false
@@ -215,10 +263,20 @@ func (s *Season) known(kind DayKind, slot int) (_ slotStats, of DayKind, ok bool
 	return stats, kind, stats.visits >= minVisits
 }
 
+// sds are the deviations of a slot from the slow and the fast level.
+func (s *Season) sds(stats slotStats) [2]float64 {
+	share := float64(stats.visits) / (float64(stats.visits) + poolVisits)
+	return [2]float64{s.sd(stats.varSlow, share, 0), s.sd(stats.varFast, share, 1)}
+}
+
 // sd is the deviation of a slot, drawn towards that of all slots while the slot
 // has been visited seldom: share is what it counts for itself.
 func (s *Season) sd(variance, share float64, which int) float64 {
 	sd := math.Sqrt(share*variance + (1-share)*s.pool[which])
+	if variance < s.pool[which] && variance > 0 {
+		// The geometric mean: what is small in one is not lost in the other.
+		sd = math.Exp2((share*math.Log2(variance) + (1-share)*math.Log2(s.pool[which])) / 2)
+	}
 	if s.scale == Log {
 		return max(sd, floorLog)
 	}
@@ -249,20 +307,33 @@ func decayOver(step int64, half time.Duration) float64 {
 	return x * (1 - x/2*(1-x/3*(1-x/4)))
 }
 
-func (s *Season) learn(at int64, r, z, slowSD, fastSD, slotMean float64) {
-	weight := 1.0
+// weigh is how much a point counts that lies so far off.
+func weigh(z float64) float64 {
 	if math.Abs(z) >= faultZ {
-		weight = faultWeight
+		return faultWeight
 	}
-	dSlow, dFast := r-s.slow, r-s.fast
-	s.gather(slotMean+dSlow, clipSquare(dSlow, slowSD), clipSquare(dFast, fastSD), weight)
+	return 1
+}
+
+// learn takes a point for its slot.
+func (s *Season) learn(d *distance) {
+	weight := weigh(d.z)
+	dSlow := d.rest - s.slow
+	slow, fast := clipSquare(dSlow, d.slowSD), clipSquare(d.rest-s.fast, d.fastSD)
+	s.gather(d.slot+dSlow, slow, fast, weight)
 	s.pooled = more(s.pooled)
 	alpha := warm(s.pooled, residualAlpha*weight)
-	s.pool[0] += alpha * (clipSquare(dSlow, slowSD) - s.pool[0])
-	s.pool[1] += alpha * (clipSquare(dFast, fastSD) - s.pool[1])
-	s.slow += weight * s.alphas[0] * s.clip(dSlow, slowSD)
-	s.fast += weight * s.alphas[1] * s.clip(dFast, fastSD)
-	s.absorb(at, r, z)
+	s.pool[0] += alpha * (slow - s.pool[0])
+	s.pool[1] += alpha * (fast - s.pool[1])
+}
+
+// follow has the levels follow a point, on a holiday too that is held against
+// weekends: its level is its own.
+func (s *Season) follow(at int64, d *distance) {
+	weight := weigh(d.z)
+	s.slow += weight * s.alphas[0] * s.clip(d.rest-s.slow, d.slowSD)
+	s.fast += weight * s.alphas[1] * s.clip(d.rest-s.fast, d.fastSD)
+	s.absorb(at, d.rest, d.z)
 }
 
 // begin learns a point of a slot that cannot judge yet: how far apart its first

@@ -24,7 +24,7 @@ type Snapshotter interface {
 var ErrSnapshot = errors.New("not a snapshot of this detector")
 
 // snapshotVersion is raised when any detector keeps something else.
-const snapshotVersion = 2
+const snapshotVersion = 3
 
 // coder walks over the fields of a detector, and writes or reads each. One walk
 // for both directions cannot disagree with itself.
@@ -200,7 +200,7 @@ func (s *Season) code(c *coder) {
 	for kind := range s.tables {
 		s.codeTable(c, kind)
 	}
-	c.float(&s.total, &s.unit, &s.slow, &s.fast, &s.pool[0], &s.pool[1], &s.plain, &s.plainLevel)
+	c.float(&s.total, &s.moved, &s.before, &s.visitSD[0], &s.visitSD[1], &s.unit, &s.slow, &s.fast, &s.pool[0], &s.pool[1], &s.plain, &s.plainLevel)
 	number(c, &s.points)
 	number(c, &s.pooled)
 	number(c, &s.plained)

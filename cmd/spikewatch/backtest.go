@@ -32,8 +32,8 @@ func backtestCommand(s cli.Streams) *cobra.Command {
 		Long: `Replays series as the detector would have met them, point by point and nothing
 looked up ahead, and lists the alerts that the rule would have raised.
 
-` + historyHelp + ` A series that is silent for more than
-three of its intervals is absent.
+` + historyHelp + ` A series that is silent for two
+minutes or for four of its intervals, whichever is longer, is absent.
 
 --plot draws the values, the band in which they were expected and the alerts: one
 series as .svg or .png, any number, of those that alert first, as .html.`,
@@ -132,7 +132,7 @@ func (b *backtest) replay(one *series, calendar zscore.Calendar, rule zscore.Rul
 	if b.plot != "" {
 		detector = &drawing{Detector: detector, from: from, points: &r.points}
 	}
-	rule.AbsentAfter = 3 * one.interval
+	rule.AbsentAfter = zscore.AbsentAfter(one.interval)
 	replay, err := zscore.NewReplay(detector, rule, from)
 	if err != nil {
 		return nil, err

@@ -143,7 +143,7 @@ func (u *tune) try(one *series, calendar zscore.Calendar, tries []*trial, first,
 	}
 	conditions := make([]*zscore.Condition, len(tries))
 	for i, t := range tries {
-		t.rule.AbsentAfter = 3 * one.interval
+		t.rule.AbsentAfter = zscore.AbsentAfter(one.interval)
 		if conditions[i], err = zscore.NewCondition(t.rule); err != nil {
 			return err
 		}

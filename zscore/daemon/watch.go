@@ -19,11 +19,6 @@ import (
 const (
 	// recentPoints is how many values a series remembers for its picture.
 	recentPoints = 40
-	// leastAbsent is the shortest silence that is an alert, unless a rule says
-	// otherwise; a scrape may fail once.
-	leastAbsent = 2 * time.Minute
-	// intervalsAbsent is the same in intervals of the series.
-	intervalsAbsent = 4
 	// forgetAfter is when a silent series is forgotten, and sweepEvery how often
 	// such are looked for.
 	forgetAfter = 24 * time.Hour
@@ -269,7 +264,7 @@ func absentAfter(r *rule, interval time.Duration) time.Duration {
 	case r.Rule.Rule.AbsentAfter > 0:
 		return r.Rule.Rule.AbsentAfter
 	}
-	return max(leastAbsent, intervalsAbsent*interval)
+	return zscore.AbsentAfter(interval)
 }
 
 func direction(s string) zscore.Direction {
