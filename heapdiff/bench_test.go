@@ -1,20 +1,17 @@
 package heapdiff
 
 import (
-	"bytes"
 	"context"
 	"os"
-	"strconv"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/clewhq/clew/heapdiff/internal/hprof"
 	"github.com/clewhq/clew/heapdiff/internal/input"
 )
 
 // benchDump is the dump that $CLEW_DUMP names: the figures mean something for a
-// heap of a gigabyte or more, which is too large to be kept here.
+// heap of a gigabyte or more, which is too large to be kept here. The memory that
+// the program takes is measured by internal/heapbench.
 func benchDump(b *testing.B) string {
 	b.Helper()
 	path := os.Getenv("CLEW_DUMP")
@@ -63,53 +60,9 @@ func BenchmarkRetainedInFiles(b *testing.B) { benchRead(b, Options{MaxMem: 512 <
 
 func benchRead(b *testing.B, o Options) {
 	path := benchDump(b)
-	stop := watchMemory()
-	var objects int64
 	for b.Loop() {
-		s, err := Read(context.Background(), path, o)
-		if err != nil {
+		if _, err := Read(context.Background(), path, o); err != nil {
 			b.Fatal(err)
 		}
-		objects = s.Objects
 	}
-	anon, all := stop()
-	b.ReportMetric(float64(anon)/float64(objects), "anon-B/object")
-	b.ReportMetric(float64(anon)/1e6, "anon-MB")
-	b.ReportMetric(float64(all)/1e6, "resident-MB")
-}
-
-// watchMemory samples the process's memory until the function it returns is
-// called, which tells the peaks of what is anonymous and of all.
-func watchMemory() func() (anon, all int64) {
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	var anon, all int64
-	wg.Go(func() {
-		tick := time.NewTicker(2 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			status, _ := os.ReadFile("/proc/self/status") // 0 where there is none
-			anon = max(anon, field(status, "RssAnon:"))
-			all = max(all, field(status, "VmRSS:"))
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-			}
-		}
-	})
-	return func() (int64, int64) {
-		close(done)
-		wg.Wait()
-		return anon, all
-	}
-}
-
-func field(status []byte, name string) int64 {
-	_, rest, ok := bytes.Cut(status, []byte(name))
-	if f := bytes.Fields(rest); ok && len(f) > 0 {
-		kb, _ := strconv.ParseInt(string(f[0]), 10, 64)
-		return kb << 10
-	}
-	return 0
 }
