@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/clewhq/clew/heapdiff/internal/genmap"
 	"github.com/clewhq/clew/heapdiff/internal/hprof"
@@ -64,7 +65,7 @@ func readMaps(files []string, o Options, s *Snapshot) (*genmap.Map, error) {
 	var joined *genmap.Map
 	counters := map[string]int64{}
 	var doubts []string
-	layouts := 0
+	layouts, began := 0, false
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -80,6 +81,7 @@ func readMaps(files []string, o Options, s *Snapshot) (*genmap.Map, error) {
 				return nil, fmt.Errorf("generation map %s: %w", file, err)
 			}
 			doubts = append(doubts, genmap.Moved(counters, m.Counters)...)
+			began = began || strings.HasPrefix(part, genmap.Began) && len(m.Counters) > 0
 			if len(m.Regions) == 0 {
 				continue
 			}
@@ -96,7 +98,15 @@ func readMaps(files []string, o Options, s *Snapshot) (*genmap.Map, error) {
 	if len(files) > 0 && joined == nil {
 		return nil, fmt.Errorf("generation map: %s and the others have counters only, no layout of the heap", files[0])
 	}
-	if layouts == 1 {
+	switch {
+	case layouts == 1 && began:
+		filled, err := joined.Filled()
+		if err != nil {
+			doubts = append(doubts, err.Error())
+			break
+		}
+		joined = filled
+	case layouts == 1:
 		s.Warnings = append(s.Warnings, "one generation map only: that no collection ran between it and the dump is likely, not proven; a second map from after the dump proves it")
 	}
 	return joined, s.doubt(doubts, o)

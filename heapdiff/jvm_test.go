@@ -223,6 +223,50 @@ func TestMapBeside(t *testing.T) {
 	}
 }
 
+// TestMapOfABusyHeap reads dumps before which the program has gone on to allocate,
+// and after which a collection came.
+func TestMapOfABusyHeap(t *testing.T) {
+	const region, giant = 1 << 20, 600_000
+	d := hproftest.New("1.0.2", 8)
+	d.Class(hproftest.ObjectClass, "java/lang/Object", 0, 0, nil)
+	d.ByteArray(region+0x100, make([]byte, 100))   // below the top of a young region
+	d.ByteArray(region+0x80000, make([]byte, 200)) // above it
+	d.ByteArray(2*region, make([]byte, giant))     // in a region that was free
+	d.ByteArray(3*region, make([]byte, 300))       // in another
+	d.ByteArray(4*region, make([]byte, 400))       // old
+	dump := write(t, "a.hprof", d.Bytes())
+	row := func(n int, top uint64, kind string) string {
+		return fmt.Sprintf("|%4d|%#x, %#x, %#x| 13%%| %s|  |TAMS 0|\n", n, n*region, top, (n+1)*region, kind)
+	}
+	counters := func(n int) string {
+		return fmt.Sprintf("sun.gc.collector.0.invocations=%d\nsun.gc.collector.0.name=\"G1\"\n", n)
+	}
+	layout := counters(7) + "garbage-first heap\n" +
+		row(0, region, "O") + row(1, region+0x1000, "E") + row(2, 2*region, "F") + row(3, 3*region, "F") + row(4, 5*region, "O")
+	before := "# heapdiff map before the dump\n" + layout
+	began := func(n int) string { return "# heapdiff map when the dump had begun\n" + counters(n) }
+	for _, o := range []Options{{Shallow: true}, {}} {
+		o.Maps = []string{write(t, "map.txt", []byte(before+began(7)))}
+		s := mustRead(t, dump, o)
+		c := classNamed(t, s, "byte[]")
+		if s.Generations != GenerationsExact || len(s.Warnings) > 0 || c.Old.Instances() != 2 || c.Old.Bytes() < giant+400 || c.Young.Instances() != 3 {
+			t.Errorf("%s, %q: old %+v, young %+v", s.Generations, s.Warnings, c.Old, c.Young)
+		}
+		for why, text := range map[string]string{
+			"G1: 1 between":      before + began(8),
+			"lie in no region":   before + "# heapdiff map after\n" + layout,
+			"moves objects":      "# heapdiff map\n" + counters(7) + "Shenandoah Heap\n|    0|R  |Y|BTE 0, 500000, 500000|T|P \n" + began(7),
+			"1 of 6 objects lie": strings.Replace(before, row(3, 3*region, "F"), "", 1) + began(7),
+			"above the top":      strings.Replace(before, row(4, 5*region, "O"), row(4, 4*region, "O"), 1) + began(7),
+		} {
+			o.Maps = []string{write(t, "other.txt", []byte(text))}
+			if _, err := Read(t.Context(), dump, o); !errors.Is(err, ErrInconsistent) || !strings.Contains(err.Error(), why) {
+				t.Errorf("got %v, want %q", err, why)
+			}
+		}
+	}
+}
+
 func TestPartial(t *testing.T) {
 	whole := hproftest.Leak("1.0.2", 8, 100)
 	cut := write(t, "cut.hprof", whole[:len(whole)-2000])

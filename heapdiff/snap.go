@@ -75,22 +75,32 @@ func snapOnce(ctx context.Context, vm *attach.VM, o SnapOptions) (_ *Snapshot, e
 		return nil, fmt.Errorf("the directory for the dump: %w (--dump-dir chooses another)", err)
 	}
 	defer func() { _ = dir.Close() }() // nothing was written to it
-	dump := fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(name))
+	open := fmt.Sprintf("/proc/self/fd/%d", dir.Fd())
+	dump := filepath.Join(open, filepath.Base(name))
 	defer func() {
-		if rm := os.Remove(dump); rm != nil && !errors.Is(rm, os.ErrNotExist) && err == nil {
+		if rm := removeParts(open, filepath.Base(name)); err == nil {
 			err = rm
 		}
 	}()
-	if err := heapDump(ctx, vm, name); err != nil {
+	began := awaitBegin(vm, dump+firstPart)
+	err = heapDump(ctx, vm, name)
+	counters := began()
+	if err != nil {
 		return nil, err
 	}
-	var after string
+	maps := []string{""}
 	if why == nil {
-		if after, why = layout(ctx, vm); why != nil {
-			return nil, fmt.Errorf("the layout of the heap after the dump: %w", why)
+		after, err := layout(ctx, vm)
+		if err != nil {
+			return nil, fmt.Errorf("the layout of the heap after the dump: %w", err)
+		}
+		before = genmap.Mark + " before the dump\n" + before
+		maps[0] = before + genmap.Mark + " after the dump\n" + after
+		if counters != "" {
+			maps = append(maps, before+genmap.Mark+genmap.Began+"\n"+counters)
 		}
 	}
-	return readDump(ctx, dump, before, after, why, o)
+	return readDump(ctx, dump, maps, why, o)
 }
 
 // silent tells an error of the connection from what the JVM answers.
@@ -102,12 +112,31 @@ func silent(err error) bool {
 // errLayout is the class of errors for an answer that shows no layout.
 var errLayout = errors.New("no layout of the heap")
 
-// readDump reads a dump with its maps, and keeps both if the user wants them.
-func readDump(ctx context.Context, dump, before, after string, why error, o SnapOptions) (*Snapshot, error) {
+// readDump reads a dump with the first of the maps that fits, and keeps both if the
+// user wants them. Of maps of which none fits the first is approximate.
+func readDump(ctx context.Context, dump string, maps []string, why error, o SnapOptions) (*Snapshot, error) {
+	strict := o
+	strict.AllowApproximate = false
+	var inconsistent error
+	for _, text := range maps {
+		s, err := readWith(ctx, dump, text, why, strict)
+		if !errors.Is(err, ErrInconsistent) {
+			return s, err
+		}
+		if inconsistent == nil {
+			inconsistent = err
+		}
+	}
+	if o.AllowApproximate {
+		return readWith(ctx, dump, maps[0], why, o)
+	}
+	return nil, inconsistent
+}
+
+// readWith reads a dump with the map in text, if there is one; else why says why.
+func readWith(ctx context.Context, dump, text string, why error, o SnapOptions) (*Snapshot, error) {
 	o.Maps = nil
-	var text string
-	if why == nil {
-		text = genmap.Mark + " before the dump\n" + before + genmap.Mark + " after the dump\n" + after
+	if text != "" {
 		file, remove, err := tempFile(o.TempDir, text)
 		if err != nil {
 			return nil, err
@@ -167,8 +196,6 @@ func jcmd(ctx context.Context, vm *attach.VM, command string) (string, error) {
 }
 
 // heapDump makes the JVM write its heap, garbage too, which takes no collection.
-// Since JDK 22 the program runs again while the parts of the dump are put together,
-// and so a busy collector often comes before the second map; with -parallel=1 too.
 func heapDump(ctx context.Context, vm *attach.VM, name string) error {
 	answer, err := jcmd(ctx, vm, `GC.heap_dump -all "`+name+`"`) // without quotes a blank or = would end the name
 	if err != nil {

@@ -111,3 +111,33 @@ func TestKeepWithoutMap(t *testing.T) {
 		}
 	}
 }
+
+// TestAwaitBegin: the counters are read when the first part of a dump is there.
+func TestAwaitBegin(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a JVM")
+	}
+	vm, err := attach.Open(t.Context(), jvmtest.Start(t, jvmtest.Options{}).PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	part := filepath.Join(dir, "x.hprof"+firstPart)
+	if got := awaitBegin(vm, part)(); got != "" {
+		t.Errorf("without a part: %q", got)
+	}
+	for _, name := range []string{"x.hprof", "x.hprof.p0", "x.hprof.p1", "other.hprof"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := awaitBegin(vm, part)(); !strings.Contains(got, "sun.gc.collector.0.invocations=") {
+		t.Errorf("with a part: %q", got)
+	}
+	if err := removeParts(dir, "x.hprof"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || left[0].Name() != "other.hprof" {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}

@@ -41,6 +41,11 @@ type Map struct {
 	Offset bool
 	// Counters holds the number of collections by collector, where the text has them.
 	Counters map[string]int64
+	// Humongous is the size in bytes above which an object of G1 is old, wherever it
+	// lies. It is 0 in a map that is not [Map.Filled], where the regions tell.
+	Humongous int64
+
+	free []Region // of G1
 }
 
 // ErrNoGenerations is the class of errors for a heap that has a known layout
@@ -108,6 +113,33 @@ func Join(before, after *Map) (joined *Map, doubts []string) {
 	return after, doubts
 }
 
+// Filled returns the map of a heap in which the program has gone on to allocate for
+// an unknown time since m was made, and nothing was collected. New objects lie
+// behind the old tops and, of G1, in regions that were free: a program takes these
+// for young objects, and for humongous ones, which are old. Collectors that move
+// objects while the program runs have no such map.
+func (m *Map) Filled() (*Map, error) {
+	switch m.Collector {
+	case "Serial", "Parallel", "G1":
+	default:
+		return nil, fmt.Errorf("%s moves objects between the collections that it counts", m.Collector)
+	}
+	out := *m
+	out.Regions = append(slices.Clone(m.Regions), m.free...)
+	for i := range out.Regions {
+		r := &out.Regions[i]
+		if m.Collector == "G1" && r.Gen == Old {
+			continue // only a collection allocates in it
+		}
+		r.Top = r.End
+		if m.Collector == "G1" {
+			out.Humongous = int64(r.End-r.Lo) / 2
+		}
+	}
+	out.free = nil
+	return &out, out.sorted()
+}
+
 // Moved says which collectors ran between two readings of the counters, and adds
 // those of the later reading to the earlier one.
 func Moved(before, after map[string]int64) (doubts []string) {
@@ -124,6 +156,11 @@ func Moved(before, after map[string]int64) (doubts []string) {
 // Mark begins each map in a text that holds several, one before the dump and
 // one after it.
 const Mark = "# heapdiff map"
+
+// Began follows Mark before counters that were read while the dump was being
+// written: if they are those of the map before, nothing was collected in between,
+// whatever ran after.
+const Began = " when the dump had begun"
 
 // Split cuts a text at its marks. A text without marks is one map.
 func Split(s string) []string {

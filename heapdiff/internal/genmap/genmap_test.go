@@ -250,3 +250,40 @@ func FuzzParse(f *testing.F) {
 		m.Lookup(0xfc000000, 0)
 	})
 }
+
+// TestFilled: what a program allocates after the map was made, without a collection.
+func TestFilled(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		humongous  int64
+		want       map[uint64]Gen
+	}{
+		{"Serial", serial25, 0, map[uint64]Gen{0xfc579e50: Young, 0xfd330000: Young, 0xfd673ab8: Old, 0x100000000: Stray}},
+		{"G1", g1of25, 1 << 19, map[uint64]Gen{0xfc000000: Young, 0xff900000: Young, 0xfff00000: Old, 0xfff23ab8: AboveTop, 0xfd000000: Stray}},
+		{"ZGC", read(t, "z-25.txt"), 0, nil},
+		{"Shenandoah", shenandoah25, 0, nil},
+		{"CMS", cms8, 0, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := Parse(tt.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := m.Filled()
+			if tt.want == nil {
+				if err == nil || !strings.Contains(err.Error(), tt.name) {
+					t.Errorf("got %v, want an error", err)
+				}
+				return
+			}
+			if err != nil || f.Humongous != tt.humongous || m.Humongous != 0 {
+				t.Fatalf("%v; larger than %d is humongous, want %d", err, f.Humongous, tt.humongous)
+			}
+			for id, want := range tt.want {
+				if got, _ := f.Lookup(id, 0); got != want {
+					t.Errorf("%#x is %d, want %d", id, got, want)
+				}
+			}
+		})
+	}
+}

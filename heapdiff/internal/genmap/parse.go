@@ -109,7 +109,9 @@ func (m *Map) g1(p []string) error {
 	m.Collector = "G1"
 	switch p[4] {
 	case "F":
-		return nil
+		r, err := region(Young, p[1], p[1], p[3])
+		m.free = append(m.free, r)
+		return err
 	case "E", "S":
 		return m.add(Young, p[1], p[2], p[3])
 	case "O", "HS", "HC", "OA", "CA", "A":
@@ -127,16 +129,21 @@ func letter(s string) Gen {
 }
 
 func (m *Map) add(gen Gen, lo, top, end string) error {
+	r, err := region(gen, lo, top, end)
+	m.Regions = append(m.Regions, r)
+	return err
+}
+
+func region(gen Gen, lo, top, end string) (Region, error) {
 	var v [3]uint64
 	for i, s := range []string{lo, top, end} {
 		n, err := strconv.ParseUint(s, 16, 64)
 		if err != nil {
-			return fmt.Errorf("address %q: %w", s, err)
+			return Region{}, fmt.Errorf("address %q: %w", s, err)
 		}
 		v[i] = n
 	}
-	m.Regions = append(m.Regions, Region{v[0], v[1], v[2], gen})
-	return nil
+	return Region{v[0], v[1], v[2], gen}, nil
 }
 
 // counters reads PerfCounter.print's rows.

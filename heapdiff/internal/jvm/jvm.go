@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 
@@ -89,6 +90,7 @@ type analysis struct {
 	heap   *hprof.Heap
 	layout hprof.Layout
 	gens   *genmap.Map // based on the ids of this dump
+	giant  int64       // size above which an object is old, wherever it lies
 	out    *Result
 
 	classes []*hprof.Class
@@ -138,6 +140,10 @@ func (a *analysis) run(ctx context.Context) error {
 	a.out.Layout = a.layout
 	if a.Map != nil {
 		a.gens = a.Map.Based(id)
+	}
+	a.giant = math.MaxInt64
+	if a.gens != nil && a.gens.Humongous > 0 {
+		a.giant = a.gens.Humongous
 	}
 	if err := a.scan(ctx); err != nil {
 		return err

@@ -113,16 +113,18 @@ func (s *scanner) visitor() hprof.Visitor {
 		Objects: func(id, class uint64, elements []byte) {
 			s.see(id)
 			n := int64(len(elements)) / idSize
-			c, g := s.counts.of(class), s.gen(id)
+			size := layout.Array(n, reference)
+			c, g := s.counts.of(class), s.a.humongous(s.gen(id), size)
 			c.n[g]++
-			c.bytes[g] += layout.Array(n, reference)
+			c.bytes[g] += size
 			c.elements += n
 		},
 		Primitive: func(id uint64, t hprof.Type, n uint32, _ []byte) {
 			s.see(id)
-			c, g := s.counts.of(uint64(t)), s.gen(id)
+			size := layout.Array(int64(n), t.Size())
+			c, g := s.counts.of(uint64(t)), s.a.humongous(s.gen(id), size)
 			c.n[g]++
-			c.bytes[g] += layout.Array(int64(n), t.Size())
+			c.bytes[g] += size
 		},
 	}
 	v.Block = func(begin, end int64) {
@@ -154,6 +156,15 @@ func (s *scanner) gen(id uint64) genmap.Gen {
 		return s.near.Gen
 	}
 	return s.lookup(id)
+}
+
+// humongous puts an object that is too large for a young region of G1 where it is,
+// in a map that cannot tell by the region.
+func (a *analysis) humongous(g genmap.Gen, size int64) genmap.Gen {
+	if size > a.giant && g == genmap.Young {
+		return genmap.Old
+	}
+	return g
 }
 
 func (s *scanner) lookup(id uint64) (g genmap.Gen) {

@@ -55,7 +55,7 @@ func (a *analysis) countClasses() error {
 		}
 		var g genmap.Gen
 		g, region = a.gens.Lookup(id, region)
-		switch g {
+		switch a.humongous(g, size) {
 		case genmap.Old:
 			row.Old.count(live, size)
 		case genmap.Young:

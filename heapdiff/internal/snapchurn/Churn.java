@@ -1,11 +1,18 @@
 import java.util.ArrayDeque;
 
-/** Allocates without a pause, beside objects whose number and age are known. */
+/**
+ * Allocates without a pause, beside objects whose number and age are known. With an
+ * argument it takes no breath either, and collects several times a second.
+ */
 public class Churn {
     static final int ANCHORS = 20_000;
 
     static final class Anchor {
         long a;
+    }
+
+    /** Its arrays are larger than half a region of G1, and therefore never young. */
+    static final class Giant {
     }
 
     static final class Node {
@@ -15,8 +22,11 @@ public class Churn {
 
     static final Anchor[] anchors = new Anchor[ANCHORS];
     static volatile Node last;
+    static volatile Giant[] giant;
+    static boolean restless;
 
     public static void main(String[] args) throws Exception {
+        restless = args.length > 0;
         for (int i = 0; i < ANCHORS; i++) {
             anchors[i] = new Anchor();
         }
@@ -43,7 +53,10 @@ public class Churn {
                     some.remove();
                 }
             }
-            if (i % 2_000 == 0) {
+            if (i % 100_000 == 0) {
+                giant = new Giant[300_000];
+            }
+            if (!restless && i % 2_000 == 0) {
                 try {
                     Thread.sleep(1);
                 } catch (InterruptedException e) {

@@ -5,8 +5,9 @@
 //	go run ./heapdiff/internal/snapchurn -n 20 /usr/lib/jvm/*/bin/java
 //
 // A snapshot that is accepted is wrong when an object lies outside of the regions
-// of the map that was kept with it, or when 20,000 objects that grew old before
-// the churn began are not all found, live, and where they belong. A snapshot that
+// of the map that was kept with it, when 20,000 objects that grew old before the
+// churn began are not all found, live, and where they belong, or when an array
+// that is humongous to G1 counts as young. A snapshot that
 // is refused, because collections left no time for one, is not wrong.
 package main
 
@@ -56,6 +57,7 @@ func main() {
 func run(ctx context.Context) error {
 	n := flag.Int("n", 20, "snapshots of each JVM")
 	only := flag.String("only", "", "only flags with this text")
+	hard := flag.Bool("hard", false, "collect several times a second")
 	classes := flag.String("classes", "", "directory with the compiled Churn.java, for a JVM without a compiler")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "snapchurn-*")
@@ -70,6 +72,9 @@ func run(ctx context.Context) error {
 	program := []string{source}
 	if *classes != "" {
 		program = []string{"-cp", *classes, "Churn"}
+	}
+	if *hard {
+		program = append(program, "hard")
 	}
 	wrong := 0
 	var seen []string
@@ -185,26 +190,39 @@ func maps(keep string) []string {
 	return []string{heapdiff.MapBeside(keep)}
 }
 
-// fault says what is wrong with the anchors of a snapshot; empty if nothing is.
+// fault says what is wrong with the objects that are known of a snapshot; empty if
+// nothing is.
 func fault(s *heapdiff.Snapshot) string {
+	found := false
 	for i := range s.Classes {
 		c := &s.Classes[i]
-		if c.Name != "Churn$Anchor" {
-			continue
-		}
 		switch {
-		case c.Instances != anchors:
-			return fmt.Sprintf("%d anchors", c.Instances)
-		case c.Old == nil:
-			return ""
-		case s.Collector == "Shenandoah": // an object grows old with the cycles it survives, not by a full collection
-			if c.Old.Live+c.Young.Live != anchors {
-				return fmt.Sprintf("live are %d old anchors and %d young ones", c.Old.Live, c.Young.Live)
+		case c.Name == "Churn$Giant[]" && c.Old != nil && s.Collector == "G1" && c.Young.Instances() > 0:
+			return fmt.Sprintf("%d humongous arrays are young", c.Young.Instances())
+		case c.Name == "Churn$Anchor":
+			if w := anchorFault(s, c); w != "" {
+				return w
 			}
-		case c.Old.Live != anchors:
-			return fmt.Sprintf("of the anchors are old and live %d, old and dead %d, young %d", c.Old.Live, c.Old.Dead, c.Young.Instances())
+			found = true
 		}
-		return ""
 	}
-	return "no anchors"
+	if !found {
+		return "no anchors"
+	}
+	return ""
+}
+
+func anchorFault(s *heapdiff.Snapshot, c *heapdiff.Class) string {
+	switch {
+	case c.Instances != anchors:
+		return fmt.Sprintf("%d anchors", c.Instances)
+	case c.Old == nil:
+	case s.Collector == "Shenandoah": // an object grows old with the cycles it survives, not by a full collection
+		if c.Old.Live+c.Young.Live != anchors {
+			return fmt.Sprintf("live are %d old anchors and %d young ones", c.Old.Live, c.Young.Live)
+		}
+	case c.Old.Live != anchors:
+		return fmt.Sprintf("of the anchors are old and live %d, old and dead %d, young %d", c.Old.Live, c.Old.Dead, c.Young.Instances())
+	}
+	return ""
 }
