@@ -98,7 +98,7 @@ func Parse(data []byte) (*Profile, error) {
 	}
 	p, err := profile.ParseData(data)
 	if err != nil {
-		return nil, err
+		return nil, place(data, err)
 	}
 	out := &Profile{Rate: max(1, p.Period)}
 	if p.TimeNanos != 0 {
@@ -261,7 +261,7 @@ func address(addr uint64, m *profile.Mapping) string {
 func ParseCount(data []byte) ([]Stack, error) {
 	p, err := profile.ParseData(data)
 	if err != nil {
-		return nil, err
+		return nil, place(data, err)
 	}
 	if len(p.SampleType) == 0 || p.SampleType[0].Unit != "count" {
 		return nil, errors.New("it is a profile, but counts nothing")

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"regexp"
 	"runtime"
 	"runtime/pprof"
 	"strconv"
@@ -169,6 +170,40 @@ func TestErrors(t *testing.T) {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want one with %q", text, err, want)
 		}
+	}
+}
+
+// TestCuts cuts profiles after every byte: each cut is an error with a place, or
+// known to be one.
+func TestCuts(t *testing.T) {
+	var message bytes.Buffer
+	heap := &profile.Profile{
+		SampleType: []*profile.ValueType{{Type: "inuse_objects", Unit: "count"}, {Type: "inuse_space", Unit: "bytes"}},
+		Sample:     []*profile.Sample{{Value: []int64{1, 2}}, {Value: []int64{3, 4}}},
+	}
+	if err := heap.WriteUncompressed(&message); err != nil {
+		t.Fatal(err)
+	}
+	goText := "heap profile: 1: 8 [1: 8] @ heap/1048576\n1: 8 [1: 8] @ 0x2\n#\t0x1\tmain.f+0x1\t/x.go:1\n\n# runtime.MemStats\n# NumGC = 7\n"
+	place := regexp.MustCompile(`^(line \d+|at offset \d+ of \d+|in a message of \d+ bytes): `)
+	for name, whole := range map[string]string{"Go's text": goText, "jemalloc": jemallocText, "tcmalloc": tcmallocText, "message": message.String()} {
+		refused := 0
+		for n := range whole {
+			p, err := Parse([]byte(whole[:n]))
+			switch {
+			case err != nil && !errors.Is(err, ErrNoHeap) && !place.MatchString(err.Error()):
+				t.Errorf("%s cut at %d: an error without a place: %v", name, n, err)
+			case err != nil || p.Truncated:
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Errorf("%s: no cut is noticed", name)
+		}
+	}
+	_, err := Parse([]byte("heap profile: 1: 8 [1: 8] @ heap/1\n1: 8 [1: 8] @ 0x2\n\n1: 8 [\n1: 8 [1: 8] @ 0x3\n"))
+	if err == nil || !strings.HasPrefix(err.Error(), "line 4: ") {
+		t.Errorf("damage in line 4: %v", err)
 	}
 }
 
