@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -132,11 +133,11 @@ func (p *Provider) Direct(name string, options ...oteltrace.TracerOption) *Trace
 func (p *Provider) buffer() *buffer { return p.buffers.Get().(*buffer) }
 
 // pass takes a span that has ended, encoded in buf.
-func (p *Provider) pass(s *Span, buf *buffer) {
+func (p *Provider) pass(s *Span, buf *buffer, end time.Time) {
 	if s.head.Context.IsSampled() {
 		buf.shard = p.set.Add(buf.shard, &s.tracer.scope, buf.b)
 	} else {
-		for _, w := range p.tail.ended(s, buf) {
+		for _, w := range p.tail.ended(s, buf, end) {
 			buf.shard = p.set.Add(buf.shard, w.scope, w.encoded)
 		}
 	}

@@ -30,16 +30,16 @@ type Span struct {
 
 	parent context.Context // the context it was started in
 	tracer *Tracer
-	held   *held // not nil: not sampled, and the tail decides
 	ended  atomic.Bool
+	root   bool // the tail decides at its end
 
 	mu         sync.Mutex
-	buf        *buffer // nil: nothing is written any more, or ever
-	task       *rttrace.Task
-	keys       keySet
 	attributes uint32
 	events     uint32
 	links      uint32
+	buf        *buffer // nil: nothing is written any more, or ever
+	task       *rttrace.Task
+	keys       keySet
 	head       otlp.Span
 }
 
@@ -251,20 +251,19 @@ func (s *Span) finish(end time.Time) {
 	buf, task := s.buf, s.task
 	s.buf, s.task, s.keys.all = nil, nil, nil
 	if buf != nil {
-		s.head.End = end
 		if s.head.DroppedEvents > 0 && s.events == 0 { // limits of none: the SDK does not tell either
 			s.head.DroppedEvents = 0
 		}
 		if s.head.DroppedLinks > 0 && s.links == 0 {
 			s.head.DroppedLinks = 0
 		}
-		buf.b = otlp.AppendSpan(buf.b, &s.head)
+		buf.b = otlp.AppendSpan(buf.b, &s.head, end)
 	}
 	s.mu.Unlock()
 	if task != nil {
 		task.End()
 	}
 	if buf != nil {
-		s.tracer.provider.pass(s, buf)
+		s.tracer.provider.pass(s, buf, end)
 	}
 }

@@ -109,7 +109,7 @@ func (t *Tracer) newSpan(ctx context.Context, parent oteltrace.SpanContext, name
 	}
 	s := &Span{parent: ctx, tracer: t}
 	s.head.Context, s.head.Parent, s.head.RemoteParent = sc, parent.SpanID(), parent.IsRemote()
-	s.head.Name, s.head.Kind, s.head.Start = name, oteltrace.ValidateSpanKind(o.kind), at
+	s.head.Name, s.head.Kind, s.head.Start = name, uint8(oteltrace.ValidateSpanKind(o.kind)), at
 	if sc.IsSampled() || p.tail != nil {
 		s.buf = p.buffer()
 	}

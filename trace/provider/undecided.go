@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"time"
 
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
@@ -15,11 +16,6 @@ type undecided struct {
 	cfg    tail.Config
 	traces *hold.Traces[waiting]
 }
-
-// held marks a span of such a trace.
-type held struct{ root bool }
-
-var heldRoot, heldChild = &held{root: true}, &held{}
 
 // waiting is a span that has ended.
 type waiting struct {
@@ -36,20 +32,19 @@ func newUndecided(cfg tail.Config, maxBytes int64) *undecided {
 
 // begin takes note of a span that is not sampled.
 func (u *undecided) begin(s *Span) {
-	s.held = heldChild
 	if !s.head.Parent.IsValid() || s.head.RemoteParent {
-		s.held = heldRoot
+		s.root = true
 		u.traces.Started(s.head.Context.TraceID())
 	}
 }
 
 // ended takes a span that is encoded in buf, and returns what is to be sent now.
-func (u *undecided) ended(s *Span, buf *buffer) []waiting {
-	e := hold.Ended[waiting]{ID: s.head.Context.TraceID(), Root: s.held.root}
+func (u *undecided) ended(s *Span, buf *buffer, end time.Time) []waiting {
+	e := hold.Ended[waiting]{ID: s.head.Context.TraceID(), Root: s.root}
 	b := buf.b
 	otlp.SetSampled(b) // if it is ever sent
 	if e.Root {
-		e.Why = u.cfg.Reason(s.head.Code, s.head.End.Sub(s.head.Start))
+		e.Why = u.cfg.Reason(s.head.Code, end.Sub(s.head.Start))
 		if e.Why != "" {
 			e.Route = func() string { return route(s, buf.b) }
 			b = otlp.AppendString(b, otlp.SpanAttribute, string(tail.ReasonKey), e.Why, -1)

@@ -71,7 +71,7 @@ func (s *Set) Recycle(r *Request) {
 	for _, b := range r.of {
 		b.empty()
 		s.mu.Lock()
-		keep := cap(b.data) <= s.most && len(s.free) <= len(s.shards) && !s.closed
+		keep := cap(b.data) <= s.most && !s.closed
 		if keep {
 			s.free = append(s.free, b)
 			s.freed++

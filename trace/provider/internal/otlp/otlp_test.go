@@ -127,9 +127,9 @@ func FuzzSpan(f *testing.F) {
 		b = AppendEvent(b, Event{Name: value, Time: time.Unix(0, n), Attributes: kvs, Dropped: int(bits)})
 		b = AppendLink(b, oteltrace.Link{SpanContext: sc, Attributes: kvs}, int(bits))
 		b = AppendSpan(b, &Span{
-			Context: sc, Parent: sc.SpanID(), RemoteParent: bits&1 > 0, Name: name, Kind: oteltrace.SpanKind(bits % 6), Start: time.Unix(0, n), End: time.Unix(0, 5),
+			Context: sc, Parent: sc.SpanID(), RemoteParent: bits&1 > 0, Name: name, Kind: bits % 6, Start: time.Unix(0, n),
 			Code: codes.Code(bits % 4), Description: key, DroppedAttributes: uint32(bits), DroppedEvents: uint32(bits), DroppedLinks: uint32(bits),
-		})
+		}, time.Unix(0, 5))
 		s := decode(t, b)
 		if len(s.Attributes) != len(kvs) || len(s.Events) != 1 || len(s.Links) != 1 || s.Name != strings.ToValidUTF8(name, "\uFFFD") {
 			t.Errorf("got %v", s)

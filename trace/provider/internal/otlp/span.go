@@ -107,21 +107,22 @@ func Replace(b []byte, from, to int, with []byte) []byte {
 
 // Span is what of a span is known, or counted, until its end.
 type Span struct {
-	Context      oteltrace.SpanContext
-	Parent       oteltrace.SpanID
-	RemoteParent bool
-	Name         string
-	Kind         oteltrace.SpanKind
-	Start, End   time.Time
-	Code         codes.Code
-	Description  string
+	Context     oteltrace.SpanContext
+	Start       time.Time
+	Name        string
+	Description string
+	Parent      oteltrace.SpanID
 
 	DroppedAttributes, DroppedEvents, DroppedLinks uint32
+
+	Code         codes.Code
+	Kind         uint8 // an [oteltrace.SpanKind], in less memory
+	RemoteParent bool
 }
 
 // AppendSpan appends what is left of a span to its attributes, events and links. The trace flags are
 // its very end, see [SetSampled].
-func AppendSpan(b []byte, s *Span) []byte {
+func AppendSpan(b []byte, s *Span, end time.Time) []byte {
 	tid, sid := s.Context.TraceID(), s.Context.SpanID()
 	b = AppendBytes(b, traceIDField, tid[:])
 	b = AppendBytes(b, spanIDField, sid[:])
@@ -134,9 +135,9 @@ func AppendSpan(b []byte, s *Span) []byte {
 	if s.Name != "" {
 		b = AppendText(b, nameField, s.Name)
 	}
-	b = append(b, kindField<<3|typeVarint, byte(s.Kind)) // the same numbers
+	b = append(b, kindField<<3|typeVarint, s.Kind) // the same numbers
 	b = appendFixed64(b, startField, nanos(s.Start))
-	b = appendFixed64(b, endField, nanos(s.End))
+	b = appendFixed64(b, endField, nanos(end))
 	b = appendCount(b, droppedAttrField, s.DroppedAttributes)
 	b = appendCount(b, droppedEvents, s.DroppedEvents)
 	b = appendCount(b, droppedLinks, s.DroppedLinks)
