@@ -25,6 +25,9 @@ RACE = $(shell [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/
 # The newest patch of the Go version in go.mod; go test fetches it as a module.
 OLDEST := go1.25.12
 
+# A release of OpenTelemetry that is not in go.mod; make check takes it in if it is set.
+OTEL ?=
+
 # How long the soak test and each fuzz target run.
 SOAK ?= 5s
 FUZZTIME ?= 10s
@@ -50,7 +53,11 @@ test: setup $(GOTESTSUM) ## run every test, under the race detector where there 
 	CLEW_SOAK=$(SOAK) GODEBUG=clobberfree=1 go test -count=1 -run '^TestSoak$$' ./propagate
 
 .PHONY: check
-check: lint generated cross rivals oldest smoke test ## all that CI runs
+check: lint generated cross rivals oldest smoke test $(if $(OTEL),conform) ## all that CI runs
+
+.PHONY: conform
+conform: ## hold the fast provider against another release of OpenTelemetry: OTEL=v1.47.0
+	tools/conform $(OTEL)
 
 .PHONY: lint
 lint: $(GOLANGCI) $(BIN)/deadcode ## find faults, style and dead code
@@ -67,6 +74,7 @@ generate: ## write the generated files anew: code, docs/cli, tables in docs
 	go generate ./...
 	go test $(addprefix ./,$(wildcard cmd/*)) ./docs -run '^(TestDocs|TestImports|TestImportWeight)$$' -update
 	go test ./propagate -run '^TestBoundaries$$' -update
+	go test ./trace/provider -run '^TestSpecification$$' -update
 
 .PHONY: generated
 generated: ## fail when a generated file is not what its source makes

@@ -361,6 +361,39 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// counting makes ids that one can foretell, and notes what it was asked under.
+type counting struct {
+	n     byte
+	under []oteltrace.TraceID
+}
+
+func (c *counting) NewIDs(ctx context.Context) (oteltrace.TraceID, oteltrace.SpanID) {
+	return oteltrace.TraceID{9}, c.NewSpanID(ctx, oteltrace.TraceID{9})
+}
+
+func (c *counting) NewSpanID(_ context.Context, trace oteltrace.TraceID) oteltrace.SpanID {
+	c.n++
+	c.under = append(c.under, trace)
+	return oteltrace.SpanID{c.n}
+}
+
+func TestIDGenerator(t *testing.T) {
+	var ids counting
+	spans := delivered(t, func(p *Provider) {
+		ctx, root := p.Tracer("t").Start(bg, "root")
+		_, child := p.Tracer("t").Start(ctx, "child")
+		child.End()
+		root.End()
+	}, WithIDGenerator(&ids))
+	root, child := spans["root"], spans["child"]
+	if root == nil || child == nil || root.TraceId[0] != 9 || root.SpanId[0] != 1 || child.SpanId[0] != 2 || child.ParentSpanId[0] != 1 {
+		t.Errorf("got %v", spans)
+	}
+	if want := []oteltrace.TraceID{{9}, {9}}; !slices.Equal(ids.under, want) {
+		t.Errorf("asked under %v", ids.under)
+	}
+}
+
 // TestVariables: limits and batches are the SDK's.
 func TestVariables(t *testing.T) {
 	p, err := New(env("OTEL_ATTRIBUTE_COUNT_LIMIT", "7", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "9", "OTEL_SPAN_EVENT_COUNT_LIMIT", "-1",
