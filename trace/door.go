@@ -77,6 +77,8 @@ type Request struct {
 	// Series are attributes of the span and of the metric: of low cardinality, and nothing that a client
 	// chooses freely.
 	Series []attribute.KeyValue
+	// Common is the part of Series that many requests share.
+	Common *Series
 	// Attributes are the span's alone.
 	Attributes []attribute.KeyValue
 	// Links are what the span is linked to.
@@ -110,7 +112,7 @@ func (d *Door) Begin(ctx context.Context, r Request) (context.Context, *Passage)
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	p := &Passage{door: d, start: r.Start, ctx: ctx, series: r.Series}
+	p := &Passage{door: d, start: r.Start, ctx: ctx, common: r.Common, series: r.Series}
 	if p.start.IsZero() {
 		p.start = time.Now()
 	}
@@ -166,7 +168,13 @@ func (d *Door) send(p *Passage, r Request) {
 
 func (d *Door) options(r Request) []oteltrace.SpanStartOption {
 	opts := make([]oteltrace.SpanStartOption, 0, 6)
-	opts = append(opts, oteltrace.WithSpanKind(r.Kind), oteltrace.WithAttributes(repaired(r.Series)...))
+	opts = append(opts, asKind(r.Kind))
+	if r.Common != nil {
+		opts = append(opts, r.Common.start)
+	}
+	if len(r.Series) > 0 {
+		opts = append(opts, oteltrace.WithAttributes(repaired(r.Series)...))
+	}
 	if len(r.Attributes) > 0 {
 		opts = append(opts, oteltrace.WithAttributes(repaired(r.Attributes)...))
 	}
@@ -204,6 +212,7 @@ type Passage struct {
 	start  time.Time
 	ctx    context.Context
 	span   *span // nil: nothing to record
+	common *Series
 	series []attribute.KeyValue
 	failed string // error.type
 	ended  atomic.Bool
@@ -268,9 +277,22 @@ func (p *Passage) end(errorType, message string) {
 			p.span.SetStatus(codes.Error, message)
 		}
 	}
-	p.door.Record(p.ctx, p.start, p.series)
+	p.measure()
 	if p.span != nil {
 		p.span.End()
+	}
+}
+
+func (p *Passage) measure() {
+	switch d := p.door; {
+	case d.duration == nil:
+	case p.common == nil:
+		d.Record(p.ctx, p.start, p.series)
+	case len(p.series) > 0:
+		d.Record(p.ctx, p.start, append(slices.Clip(p.common.attributes), p.series...))
+	default:
+		defer guard("record metrics")
+		d.duration.Record(p.ctx, time.Since(p.start).Seconds(), p.common.record...)
 	}
 }
 

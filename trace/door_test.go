@@ -191,6 +191,26 @@ func TestDoorBuckets(t *testing.T) {
 	}
 }
 
+// TestDoorSeries: what requests have in common is on span and metric, beside what they have not.
+func TestDoorSeries(t *testing.T) {
+	mp, reader := meter(t)
+	tp := record(t)
+	door := trace.NewDoor("x.duration", trace.WithTracerProvider(tp), trace.WithMeterProvider(mp))
+	common := trace.NewSeries(attribute.String("b", "1\xff"), attribute.String("a", "1"))
+	for i, series := range [][]attribute.KeyValue{nil, {attribute.String("c", "1")}} {
+		name := fmt.Sprint("request ", i)
+		_, p := door.Begin(bg, trace.Request{Name: name, Kind: oteltrace.SpanKindClient, Common: common, Series: series})
+		p.End([]error{nil, context.Canceled}[i])
+		if got := attrs(tp.span(t, name).Attributes()); got["a"] != "1" || got["b"] != "1\uFFFD" || (got["c"] == "1") != (i == 1) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	want := []string{"a=1 b=1\uFFFD c=1 error.type=canceled: 1", "a=1 b=1\uFFFD: 1"}
+	if diff := cmp.Diff(want, points(collect(t, reader), "x.duration")); diff != "" {
+		t.Errorf("metric (-want +got):\n%s", diff)
+	}
+}
+
 // TestDoorWithoutProvider: headers are passed on, nothing else happens.
 func TestDoorWithoutProvider(t *testing.T) {
 	door := trace.NewDoor("x.duration")

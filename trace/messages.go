@@ -30,8 +30,14 @@ func (d *Door) senders(batch iter.Seq[propagation.TextMapCarrier]) (links []otel
 	}
 	seen := map[identity]bool{}
 	p := d.cfg.propagation()
+	known := p == (w3c{})
 	for headers := range batch {
-		sc := oteltrace.SpanContextFromContext(p.Extract(context.Background(), headers))
+		var sc oteltrace.SpanContext
+		if known {
+			sc = spanContextIn(headers)
+		} else {
+			sc = oteltrace.SpanContextFromContext(p.Extract(context.Background(), headers))
+		}
 		id := identity{sc.TraceID(), sc.SpanID()}
 		if !sc.IsRemote() || seen[id] {
 			continue

@@ -41,7 +41,7 @@ func (w3c) Extract(ctx context.Context, c propagation.TextMapCarrier) context.Co
 	if h, ok := c.(propagation.HeaderCarrier); ok {
 		return extractW3C(ctx, http.Header(h))
 	}
-	if sc := spanContextOf(c.Get("traceparent"), c.Get("tracestate")); sc.IsValid() {
+	if sc := spanContextIn(c); sc.IsValid() {
 		ctx = oteltrace.ContextWithRemoteSpanContext(ctx, sc)
 	}
 	return propagation.Baggage{}.Extract(ctx, c)
@@ -53,9 +53,8 @@ func (w3c) Inject(ctx context.Context, c propagation.TextMapCarrier) {
 		injectW3C(ctx, http.Header(h), new(traceparentLine))
 		return
 	}
-	sc := oteltrace.SpanContextFromContext(ctx)
-	if lines := new(traceparentLine).write(&sc); lines != nil {
-		c.Set("traceparent", lines[0])
+	if sc := oteltrace.SpanContextFromContext(ctx); sc.IsValid() {
+		c.Set("traceparent", new(traceparentLine).write(&sc)[0])
 		if ts := sc.TraceState(); ts.Len() > 0 {
 			c.Set("tracestate", ts.String())
 		}
@@ -93,6 +92,11 @@ func remoteSpanContext(h http.Header) oteltrace.SpanContext {
 		return oteltrace.SpanContext{}
 	}
 	return spanContextOf(v[0], strings.Join(h[tracestateHeader], ","))
+}
+
+// spanContextIn reads them of another carrier.
+func spanContextIn(c propagation.TextMapCarrier) oteltrace.SpanContext {
+	return spanContextOf(c.Get("traceparent"), c.Get("tracestate"))
 }
 
 // spanContextOf reads the values of the two headers.

@@ -180,26 +180,9 @@ func testSession(t *testing.T, addr string) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	var records []*kgo.Record
-	for len(records) == 0 {
-		fetches := worker.PollFetches(ctx, s)
-		if err := fetches.Err0(); err != nil {
-			t.Fatal(err)
-		}
-		records = fetches.Records()
-	}
-	if err := s.Begin(); err != nil {
-		t.Fatal(err)
-	}
-	err = worker.Process(ctx, records[0], func(ctx context.Context, rec *kgo.Record) error {
-		rec.Topic = "cooked"
-		return s.ProduceSync(ctx, rec).FirstErr()
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if committed, err := s.End(ctx, kgo.TryCommit); err != nil || !committed {
-		t.Fatalf("committed %v, %v", committed, err)
+	for committed := false; !committed; { // a group that stood still for too long begins again
+		worker.spans.Reset()
+		committed = worker.sendOn(ctx, t, s)
 	}
 	in, out := worker.one(t, "process raw"), worker.one(t, "send cooked")
 	if !under(in, r.one(t, "send raw")) || !under(out, in) {
@@ -208,6 +191,34 @@ func testSession(t *testing.T, addr string) {
 	if attrs(worker.one(t, "poll raw"))["messaging.consumer.group.name"] != "worker" {
 		t.Errorf("the poll's attributes are %v", attrs(worker.one(t, "poll raw")))
 	}
+}
+
+// sendOn sends the next record on in a transaction, and reports whether that counts.
+func (r rig) sendOn(ctx context.Context, t *testing.T, s *kgo.GroupTransactSession) bool {
+	t.Helper()
+	var records []*kgo.Record
+	for len(records) == 0 {
+		fetches := r.PollFetches(ctx, s)
+		if err := fetches.Err0(); err != nil {
+			t.Fatal(err)
+		}
+		records = fetches.Records()
+	}
+	if err := s.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	err := r.Process(ctx, records[0], func(ctx context.Context, rec *kgo.Record) error {
+		rec.Topic = "cooked"
+		return s.ProduceSync(ctx, rec).FirstErr()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	committed, err := s.End(ctx, kgo.TryCommit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return committed
 }
 
 // cutOnce is a connection that breaks when it is told to, after the next request to produce.

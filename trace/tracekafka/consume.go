@@ -37,7 +37,7 @@ func (t *Tracer) PollRecords(ctx context.Context, from Poller, maxPollRecords in
 	}
 	of := t.ops().polled(topic)
 	r := trace.Request{
-		Name: of.Name, Kind: oteltrace.SpanKindClient, Series: of.Series, Start: start, Unprompted: true,
+		Name: of.Name, Kind: oteltrace.SpanKindClient, Common: of.Series, Start: start, Unprompted: true,
 		Attributes: []attribute.KeyValue{semconv.MessagingBatchMessageCount(n)},
 		Batch:      each(fetches.Records()),
 	}
@@ -97,7 +97,7 @@ func failure(fetches kgo.Fetches) (failed error) {
 func (t *Tracer) Process(ctx context.Context, r *kgo.Record, f func(context.Context, *kgo.Record) error) (err error) {
 	of := t.ops().processed(r.Topic)
 	ctx, p := t.worker.Begin(ctx, trace.Request{
-		Name: of.Name, Kind: oteltrace.SpanKindConsumer, Headers: received{headers{r}}, Series: of.Series,
+		Name: of.Name, Kind: oteltrace.SpanKindConsumer, Headers: received{headers{r}}, Common: of.Series,
 		Attributes: append(t.describe(r), semconv.MessagingKafkaOffset(int(r.Offset)),
 			semconv.MessagingDestinationPartitionID(strconv.Itoa(int(r.Partition)))),
 	})
@@ -121,7 +121,7 @@ func (t *Tracer) ProcessBatch(ctx context.Context, rs []*kgo.Record, f func(cont
 	}
 	of := t.ops().processed(topic)
 	ctx, p := t.worker.Begin(ctx, trace.Request{
-		Name: of.Name, Kind: oteltrace.SpanKindConsumer, Series: of.Series, Batch: each(rs),
+		Name: of.Name, Kind: oteltrace.SpanKindConsumer, Common: of.Series, Batch: each(rs),
 		Attributes: []attribute.KeyValue{semconv.MessagingBatchMessageCount(len(rs))},
 	})
 	defer p.EndOnPanic()

@@ -73,7 +73,7 @@ func (t *Tracer) OnProduceRecordBuffered(r *kgo.Record) {
 	s := &sending{headers: headers{r}, before: r.Context, of: t.ops().send.Of(messaging.Destination{Name: r.Topic})}
 	s.Context, s.passage = t.client.Begin(r.Context, trace.Request{
 		Name: s.of.Name, Kind: oteltrace.SpanKindProducer, Headers: s,
-		Series: s.of.Series, Attributes: t.describe(r),
+		Common: s.of.Series, Attributes: t.describe(r),
 	})
 	r.Context = s
 }

@@ -110,6 +110,10 @@ var words = []struct {
 
 // end ends p. Kafka's own errors have names, such as NOT_LEADER_FOR_PARTITION.
 func end(p *trace.Passage, err error) {
+	if err == nil {
+		p.End(nil)
+		return
+	}
 	var kafka *kerr.Error
 	if errors.As(err, &kafka) {
 		p.EndAs(kafka.Message, err.Error())

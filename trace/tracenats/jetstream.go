@@ -108,7 +108,7 @@ func (j *JetStream) Fetch(ctx context.Context, from Fetcher, batch int, opts ...
 	}
 	of := j.t.fetch.Of(common(ms, j.origin))
 	_, p := j.t.client.Begin(ctx, trace.Request{
-		Name: of.Name, Kind: oteltrace.SpanKindClient, Series: of.Series, Start: start, Unprompted: true,
+		Name: of.Name, Kind: oteltrace.SpanKindClient, Common: of.Series, Start: start, Unprompted: true,
 		Batch:      each(ms, jetstream.Msg.Headers),
 		Attributes: []attribute.KeyValue{semconv.MessagingBatchMessageCount(len(ms))},
 	})

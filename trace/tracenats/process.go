@@ -49,7 +49,7 @@ func (t *Tracer) ProcessBatch(ctx context.Context, ms []*nats.Msg, f func(contex
 
 // handle runs f for n messages in the span that r describes.
 func (t *Tracer) handle(ctx context.Context, n int, of *messaging.Of, r trace.Request, f func(context.Context) error) (err error) {
-	r.Name, r.Series = of.Name, of.Series
+	r.Name, r.Common = of.Name, of.Series
 	ctx, p := t.worker.Begin(ctx, r)
 	defer p.EndOnPanic()
 	t.consumed.Add(ctx, n, of, "")

@@ -80,7 +80,7 @@ func (t *Tracer) out(ctx context.Context, m *nats.Msg, of *messaging.Of, kind ot
 ) error {
 	traced, headers := copyOf(m)
 	ctx, p := t.client.Begin(ctx, trace.Request{
-		Name: of.Name, Kind: kind, Headers: headers, Series: of.Series, Attributes: describe(m.Subject, m.Header),
+		Name: of.Name, Kind: kind, Headers: headers, Common: of.Series, Attributes: describe(m.Subject, m.Header),
 	})
 	defer p.EndOnPanic()
 	if len(traced.Header) == 0 {

@@ -46,7 +46,7 @@ func ignoring(f func() error) func(context.Context) error {
 func (m settled) settle(ctx context.Context, operation string, do func(context.Context) error) error {
 	of := m.j.t.settle[operation].Of(m.j.origin(m.Msg))
 	ctx, p := m.j.t.client.Begin(ctx, trace.Request{
-		Name: of.Name, Kind: oteltrace.SpanKindClient, Series: of.Series, Attributes: describe(m.Subject(), m.Headers()),
+		Name: of.Name, Kind: oteltrace.SpanKindClient, Common: of.Series, Attributes: describe(m.Subject(), m.Headers()),
 	})
 	defer p.EndOnPanic()
 	err := do(ctx)

@@ -91,6 +91,10 @@ var words = []struct {
 
 // end ends p. JetStream's own errors have numbers, such as 10059 for a stream that is not there.
 func end(p *trace.Passage, err error) {
+	if err == nil {
+		p.End(nil)
+		return
+	}
 	for _, w := range words {
 		if errors.Is(err, w.err) {
 			p.EndAs(w.word, err.Error())

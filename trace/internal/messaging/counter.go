@@ -47,7 +47,7 @@ func (c Counter) Add(ctx context.Context, n int, of *Of, errorType string) {
 		return
 	}
 	c.counter.Add(ctx, int64(n), metric.WithAttributes(
-		append(slices.Clip(of.Series), semconv.ErrorTypeKey.String(errorType))...))
+		append(slices.Clip(of.kvs), semconv.ErrorTypeKey.String(errorType))...))
 }
 
 // guard keeps a meter that panics away from the program.

@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/clewhq/clew/trace"
 )
 
 // The histograms of durations, for trace.NewDoor.
@@ -40,7 +42,8 @@ type Destination struct {
 // Of is an Operation at a Destination. It is not to be changed.
 type Of struct {
 	Name   string               // of the span
-	Series []attribute.KeyValue // of span and metrics
+	Series *trace.Series        // of span and metrics
+	kvs    []attribute.KeyValue // the same
 	count  []metric.AddOption   // the same for a counter
 }
 
@@ -72,19 +75,20 @@ func (o *Operation) Of(d Destination) *Of {
 }
 
 func (o *Operation) describe(d Destination) *Of {
-	of := &Of{Name: o.name, Series: slices.Clone(o.series)}
+	of := &Of{Name: o.name, kvs: slices.Clone(o.series)}
 	if d.Name != "" {
 		of.Name += " " + d.Name
 		key := semconv.MessagingDestinationNameKey
 		if d.Template {
 			key = semconv.MessagingDestinationTemplateKey
 		}
-		of.Series = append(of.Series, key.String(d.Name))
+		of.kvs = append(of.kvs, key.String(d.Name))
 	}
 	if d.Group != "" {
-		of.Series = append(of.Series, semconv.MessagingConsumerGroupName(d.Group))
+		of.kvs = append(of.kvs, semconv.MessagingConsumerGroupName(d.Group))
 	}
-	of.Series = slices.Clip(of.Series)
-	of.count = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(of.Series...))}
+	of.kvs = slices.Clip(of.kvs)
+	of.Series = trace.NewSeries(of.kvs...)
+	of.count = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(slices.Clone(of.kvs)...))}
 	return of
 }
