@@ -11,7 +11,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -21,7 +20,7 @@ import (
 )
 
 // newRedis is the Redis client of a service.
-func newRedis(addr string) *redis.Client {
+func newRedis(addr string, carry Propagation) *redis.Client {
 	const (
 		dialTime  = 5 * time.Second
 		replyTime = 10 * time.Second // a busy machine may let a script run for seconds
@@ -33,12 +32,15 @@ func newRedis(addr string) *redis.Client {
 		ReadTimeout:              replyTime,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
-	client.AddHook(redisSpans{server: addr})
+	client.AddHook(redisSpans{server: addr, carry: carry})
 	return client
 }
 
 // redisSpans makes a client span of every command that is sent within a trace.
-type redisSpans struct{ server string }
+type redisSpans struct {
+	server string
+	carry  Propagation
+}
 
 func (h redisSpans) DialHook(next redis.DialHook) redis.DialHook { return next }
 
@@ -53,7 +55,7 @@ func (h redisSpans) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 			return next(ctx, cmd)
 		}
 		name := strings.ToUpper(cmd.FullName())
-		ctx, span := otel.Tracer(scope).Start(ctx, name, oteltrace.WithSpanKind(oteltrace.SpanKindClient),
+		ctx, span := h.carry.start(ctx, name, oteltrace.WithSpanKind(oteltrace.SpanKindClient),
 			oteltrace.WithAttributes(attrs...), oteltrace.WithAttributes(semconv.DBOperationName(name)))
 		defer span.End()
 		err := next(ctx, cmd)

@@ -148,11 +148,11 @@ func newService(cfg Config, self string, log io.Writer) (service, error) {
 	case Payment:
 		return &payment{
 			carry: cfg.Propagation, run: cfg.Run, self: self, ledger: cfg.Next,
-			client: newClient(), redis: newRedis(cfg.Redis), waiting: map[string]func(reply){},
+			client: newClient(), redis: newRedis(cfg.Redis, cfg.Propagation), waiting: map[string]func(reply){},
 		}, nil
 	case Ledger:
 		l := &ledger{
-			carry: cfg.Propagation, run: cfg.Run, client: newClient(), redis: newRedis(cfg.Redis),
+			carry: cfg.Propagation, run: cfg.Run, client: newClient(), redis: newRedis(cfg.Redis, cfg.Propagation),
 			queue:  make(chan entry, 256),
 			cache:  statements{byCard: map[string][]byte{}},
 			failed: func(err error) { fmt.Fprintln(log, "reply to a booking:", err) },

@@ -117,7 +117,7 @@ func TestShop(t *testing.T) {
 // A card with a limit pays that often and no more; a limit that is no number is told.
 func TestCardLimit(t *testing.T) {
 	db := keepRedis(t)
-	payment := &payment{run: "test", redis: newRedis(db.Addr()), carry: With()}
+	payment := &payment{run: "test", redis: newRedis(db.Addr(), With()), carry: With()}
 	t.Cleanup(func() { _ = payment.redis.Close() })
 	for key, value := range map[string]string{"shop:test:limit:card-1": "2", "shop:test:limit:card-2": "many"} {
 		if err := db.Set(key, value); err != nil {
