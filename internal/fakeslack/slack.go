@@ -36,8 +36,12 @@ type Slack struct {
 	// cuts the connection.
 	Fail func(n int) (status int, body string)
 
+	// NoFiles says that the bot lacks the scope for files.
+	NoFiles bool
+
 	mu     sync.Mutex
 	posts  []Post
+	files  []File
 	tokens float64
 	filled time.Time
 	news   chan struct{}
@@ -80,6 +84,9 @@ func (s *Slack) News() <-chan struct{} {
 // ServeHTTP implements [http.Handler]: paths below /api/ are the Web API's, every
 // other one is a webhook.
 func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.upload(w, r) {
+		return
+	}
 	raw, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
 		return // who sends half a request gets no answer

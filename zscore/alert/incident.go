@@ -111,9 +111,14 @@ type Incident struct {
 	PeakZ    Number `json:"peak_z"`
 	Reason   string `json:"reason"`
 	// Recent are the last values before it fired, the oldest first.
-	Recent  []Number `json:"recent,omitempty"`
-	Drivers []Driver `json:"drivers,omitempty"`
-	Links   []Link   `json:"links,omitempty"`
+	Recent []Number `json:"recent,omitempty"`
+	// Low and High are where each of them was expected, and Step the time between
+	// two; none of the three where it is not known.
+	Low     []Number      `json:"low,omitempty"`
+	High    []Number      `json:"high,omitempty"`
+	Step    time.Duration `json:"step,omitempty"`
+	Drivers []Driver      `json:"drivers,omitempty"`
+	Links   []Link        `json:"links,omitempty"`
 
 	// Told is when a message about it was last put into the outbox; a resolve is
 	// owed to those who were told. Zero while it is held.

@@ -224,6 +224,16 @@ func (b *Book) tally(batch Batch, o Outcome) {
 	}
 }
 
+// entriesError is what the sender had to say.
+func entriesError(entries []*Entry) string {
+	for _, e := range entries {
+		if e.LastError != "" {
+			return e.LastError
+		}
+	}
+	return ""
+}
+
 func (b *Book) delivered(now time.Time, batch Batch, entries []*Entry) {
 	for _, e := range entries {
 		if e.MayRepeat {
@@ -235,6 +245,9 @@ func (b *Book) delivered(now time.Time, batch Batch, entries []*Entry) {
 	if b.holds[batch.Receiver] != nil {
 		delete(b.holds, batch.Receiver)
 		b.dirty.holds[batch.Receiver] = true
+	}
+	if why := entriesError(entries); why != "" {
+		b.log.Warn("delivered in part", "receiver", batch.Receiver, "message", batch.Seq(), "error", why)
 	}
 	b.log.Info("delivered", "receiver", batch.Receiver, "message", batch.Seq(), "notices", len(batch.Notices()), "digest", batch.Digest)
 }

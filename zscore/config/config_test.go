@@ -57,7 +57,7 @@ mute: [{name: deploy, weekly: "tue 02:00-03:00", match: {rule: gateway-rps}}]
 inhibit: [{if: {rule: gateway-down}, then: {rule: gateway-rps}, equal: [instance]}]
 receivers:
   slack-gw: {slack: {webhook_file: /run/secrets/slack, fallback: ops, digest_over: 5, max_age: 1d}}
-  bot: {slack: {token_env: SLACK_TOKEN, channel: "#ops"}}
+  bot: {slack: {token_env: SLACK_TOKEN, channel: "#ops", images: true}}
   hook: {webhook: {url_env: OPS_HOOK}}
   am: {alertmanager: {url: "http://am:9093/"}}
   ops: {file: {path: ops.jsonl}}
@@ -148,6 +148,8 @@ func TestFaults(t *testing.T) {
 		{"out: {stdout: {}}", "out: {slack: {webhook: https://hooks.slack.com/x}}", "name that with webhook_file"},
 		{"out: {stdout: {}}", "out: {slack: {}}", "want one of webhook_file"},
 		{"out: {stdout: {}}", "out: {slack: {token_file: x}}", "a bot needs a channel"},
+		{"out: {stdout: {}}", "out: {slack: {webhook_file: x, images: true}}", "a webhook takes none, a bot does"},
+		{"out: {stdout: {}}", "out: {slack: {token_file: x, channel: y, images: some}}", "want true or false"},
 		{"out: {stdout: {}}", "out: {stdout: {}, file: {path: x}}", "want exactly one key, got 2"},
 		{"out: {stdout: {}}", "out: {stdout: {fallback: out}}", "its own fallback"},
 		{"out: {stdout: {}}", "out: {slack: {webhook_file: x}}, b: {slack: {webhook_file: x}}", `same channel as receiver "out"`},

@@ -176,6 +176,16 @@ func (n node) texts(to *[]string) {
 	})
 }
 
+func (n node) truth(to *bool) {
+	var s string
+	n.text(&s)
+	v, err := strconv.ParseBool(s)
+	if err != nil {
+		n.errf("%q: want true or false", s)
+	}
+	*to = v
+}
+
 func (n node) whole(to *int, least int) {
 	var s string
 	n.text(&s)

@@ -84,12 +84,14 @@ func (p *parser) secret(n node, name string, s *notify.Secret, known map[string]
 func (p *parser) slack(n node, r *Receiver, common map[string]func(node), channels map[string]string) {
 	var hook, token notify.Secret
 	var channel string
+	var images bool
 	api := notify.SlackAPI
 	known := with(common, map[string]func(node){
 		"token":      inline,
 		"token_file": func(v node) { v.text(&token.File); token.File = p.path(token.File) },
 		"token_env":  func(v node) { v.text(&token.Env) },
 		"channel":    func(v node) { v.text(&channel) },
+		"images":     func(v node) { v.truth(&images) },
 		"api_url":    func(v node) { v.text(&api); baseURL(v, &api) },
 	})
 	before := len(n.r.errs)
@@ -103,6 +105,8 @@ func (p *parser) slack(n node, r *Receiver, common map[string]func(node), channe
 		n.errf("want one of webhook_file, webhook_env, token_file and token_env")
 	case isBot && channel == "":
 		n.errf("a bot needs a channel")
+	case images && !isBot:
+		n.errf("images: a webhook takes none, a bot does: token_file or token_env, with channel")
 	}
 	// One message a second is a channel's limit, not a receiver's.
 	place := fmt.Sprint(hook, token, channel)
@@ -112,7 +116,7 @@ func (p *parser) slack(n node, r *Receiver, common map[string]func(node), channe
 	channels[place] = r.Name
 	r.build = func(b Building) notify.Receiver {
 		if isBot {
-			return &notify.SlackBot{Token: token, Channel: channel, API: api, Client: b.Client, Style: b.Style, Receipts: b.Receipts}
+			return &notify.SlackBot{Token: token, Channel: channel, API: api, Client: b.Client, Style: b.Style, Receipts: b.Receipts, Images: images}
 		}
 		return &notify.SlackWebhook{URL: hook, Client: b.Client, Style: b.Style}
 	}

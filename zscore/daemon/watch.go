@@ -299,6 +299,10 @@ func (w *watcher) incident(r *rule, s *series) alert.Incident {
 		Value: alert.Number(v.Value), Expected: alert.Number(v.Expected), Z: alert.Number(v.Z), PeakZ: alert.Number(a.Peak.Z),
 		Reason: reason(a, v), Recent: s.picture(), Links: append([]alert.Link(nil), r.Links...),
 	}
+	i.Step = s.of.Interval()
+	for _, g := range s.glances() {
+		i.Low, i.High = append(i.Low, alert.Number(g.low())), append(i.High, alert.Number(g.high()))
+	}
 	maps.Insert(i.Labels, s.of.Labels.All())
 	if a.Direction != zscore.Gone {
 		i.Drivers = drivers(r, v.Value > v.Expected)

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"image/png"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,6 +57,42 @@ func TestBot(t *testing.T) {
 	send(alert.Firing, alert.Malformed)
 	slack.Fail = func(int) (int, string) { return http.StatusBadRequest, "ratelimited" }
 	send(alert.Firing, alert.Later)
+}
+
+// TestBotIllustrates puts a chart into the thread of an incident's message, and
+// leaves the message as it is when it may not.
+func TestBotIllustrates(t *testing.T) {
+	slack := &fakeslack.Slack{Token: "xoxb-1"}
+	_, db := openBook(t, &bytes.Buffer{}, config())
+	bot := &SlackBot{
+		Token: secretFile(t, "xoxb-1"), Channel: "#ops", API: "http://slack.example/api",
+		Client: &http.Client{Transport: direct{slack}}, Receipts: db, Images: true,
+	}
+	i := incident("a")
+	i.Step, i.Fired = 15*time.Second, i.Start.Add(time.Minute)
+	i.Recent = []alert.Number{10, 11, 10, 50}
+	i.Low, i.High = []alert.Number{9, 9, 9, 9}, []alert.Number{12, 12, 12, alert.Number(math.NaN())}
+	send := func() alert.Outcome {
+		return bot.Send(context.Background(), batchOf(alert.Notice{Kind: alert.Firing, Incident: i}))
+	}
+	if o := send(); o.Result != alert.Delivered || o.Why != "" {
+		t.Errorf("%+v", o)
+	}
+	files := slack.Files()
+	if len(files) != 1 || files[0].ThreadTS != "1700000000.000001" || files[0].Channel != "C1" || files[0].Name != i.ID+".png" {
+		t.Fatalf("files: %+v", files)
+	}
+	if _, err := png.Decode(bytes.NewReader(files[0].Body)); err != nil {
+		t.Errorf("the chart is no PNG: %v", err)
+	}
+	slack.NoFiles = true
+	if o := send(); o.Result != alert.Delivered || !strings.Contains(o.Why, "without its chart: files.getUploadURLExternal: missing_scope") {
+		t.Errorf("without the scope: %+v", o)
+	}
+	i.Step = 0
+	if o := send(); o.Result != alert.Delivered || o.Why != "" || len(slack.Files()) != 1 {
+		t.Errorf("without times there is nothing to draw: %+v", o)
+	}
 }
 
 func TestJudge(t *testing.T) {

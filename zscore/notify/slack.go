@@ -55,7 +55,8 @@ type Receipts interface {
 
 // SlackBot sends as a bot with the scope chat:write. A resolve goes into the
 // thread of the message that told the incident, and that message is edited to
-// say that it is over.
+// say that it is over. With Images, for which it needs files:write, a chart goes
+// into the thread too.
 type SlackBot struct {
 	Token    Secret
 	Channel  string
@@ -63,6 +64,7 @@ type SlackBot struct {
 	Client   *http.Client
 	Style    Style
 	Receipts Receipts
+	Images   bool
 }
 
 // slackAnswer is what the Web API says of every call.
@@ -96,7 +98,13 @@ func (s *SlackBot) Send(ctx context.Context, b alert.Batch) alert.Outcome {
 		return o
 	}
 	if len(notices) == 1 && notices[0].Kind == alert.Firing {
-		s.keep(notices[0].Incident.ID, receipt{got.Channel, got.TS})
+		at := receipt{got.Channel, got.TS}
+		s.keep(notices[0].Incident.ID, at)
+		if s.Images && !b.Plain() {
+			if err := s.illustrate(ctx, notices[0].Incident, at); err != nil {
+				o.Why = "without its chart: " + err.Error()
+			}
+		}
 	}
 	if known && notices[0].Kind == alert.Resolved {
 		// The thread has the news; an edit that fails costs only the colour of the head.
@@ -124,6 +132,10 @@ func (s *SlackBot) call(ctx context.Context, method string, p slackPayload) (sla
 	if err != nil {
 		return slackAnswer{}, alert.Outcome{Result: alert.Malformed, Why: err.Error()}
 	}
+	return s.request(ctx, method, body)
+}
+
+func (s *SlackBot) request(ctx context.Context, method string, body []byte) (slackAnswer, alert.Outcome) {
 	token, err := s.Token.Read()
 	if err != nil {
 		return slackAnswer{}, alert.Outcome{Result: alert.Gone, Why: fmt.Sprintf("token in %s: %v", s.Token, err)}
