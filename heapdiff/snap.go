@@ -61,8 +61,8 @@ func Snap(ctx context.Context, pid int, o SnapOptions) (*Snapshot, error) {
 // snapOnce takes one dump between two maps.
 func snapOnce(ctx context.Context, vm *attach.VM, o SnapOptions) (_ *Snapshot, err error) {
 	before, why := layout(ctx, vm)
-	if silent(why) {
-		return nil, why // a dump that it is asked for now it would write when nobody waits
+	if silent(why) || errors.Is(why, ErrInconsistent) {
+		return nil, why // a dump that a silent one is asked for it would write when nobody waits
 	}
 	name, err := dumpName(o.Dir, vm)
 	if err != nil {
@@ -176,7 +176,11 @@ func layout(ctx context.Context, vm *attach.VM) (string, error) {
 		return "", err
 	}
 	out.WriteString(genmap.Block(info))
-	if _, err := genmap.Parse(out.String()); err != nil && !errors.Is(err, genmap.ErrNoGenerations) {
+	_, err = genmap.Parse(out.String())
+	switch {
+	case errors.Is(err, genmap.ErrTorn): // the next one may be whole
+		return "", fmt.Errorf("%w: %w", ErrInconsistent, err)
+	case err != nil && !errors.Is(err, genmap.ErrNoGenerations):
 		return "", fmt.Errorf("%w: %w", errLayout, err)
 	}
 	return out.String(), nil

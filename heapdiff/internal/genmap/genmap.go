@@ -52,6 +52,10 @@ type Map struct {
 // but no generations.
 var ErrNoGenerations = errors.New("the collector has no generations")
 
+// ErrTorn is the class of errors for a layout that cannot have been: the heap has
+// changed while it was printed.
+var ErrTorn = errors.New("the heap changed while its layout was printed")
+
 // Lookup returns where id lies. hint is the index of the region that the caller
 // met last, or 0; the index of the region found is returned for the next call.
 func (m *Map) Lookup(id uint64, hint int) (Gen, int) {
@@ -194,10 +198,10 @@ func (m *Map) sorted() error {
 	slices.SortFunc(m.Regions, func(a, b Region) int { return cmp.Compare(a.Lo, b.Lo) })
 	for i, r := range m.Regions {
 		if r.Top < r.Lo || r.End < r.Top {
-			return fmt.Errorf("the region at %#x ends at %#x before its top %#x", r.Lo, r.End, r.Top)
+			return fmt.Errorf("%w: the region at %#x ends at %#x before its top %#x", ErrTorn, r.Lo, r.End, r.Top)
 		}
 		if i > 0 && r.Lo < m.Regions[i-1].End {
-			return fmt.Errorf("the regions at %#x and %#x overlap", m.Regions[i-1].Lo, r.Lo)
+			return fmt.Errorf("%w: the regions at %#x and %#x overlap", ErrTorn, m.Regions[i-1].Lo, r.Lo)
 		}
 	}
 	return nil

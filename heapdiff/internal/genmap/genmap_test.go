@@ -287,3 +287,15 @@ func TestFilled(t *testing.T) {
 		})
 	}
 }
+
+func TestTorn(t *testing.T) {
+	for name, text := range map[string]string{
+		"overlap":        g1of25 + strings.SplitAfter(g1of25, "\n")[3],
+		"before its top": strings.Replace(g1of25, "0x00000000ffa00000", "0x0", 1),
+		"no generation":  read(t, "z-25.txt") + " Small   0x0000000000000000 0x0000000000040000 0x0000000000200000  Allocating\n",
+	} {
+		if _, err := Parse(text); !errors.Is(err, ErrTorn) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

@@ -45,17 +45,21 @@ var headings = []struct{ prefix, collector string }{
 // hs_err with its history, the newest one counts.
 func Parse(s string) (*Map, error) {
 	m := &Map{Counters: map[string]int64{}}
-	var single bool
+	single := 0
 	for _, line := range block(lines(s)) {
 		one, err := m.row(line)
 		if err != nil {
 			return nil, err
 		}
-		single = single || one
+		if one {
+			single++
+		}
 	}
 	m.counters(lines(s))
 	switch {
-	case single || m.Collector == "Epsilon":
+	case single > 0 && single < len(m.Regions):
+		return nil, fmt.Errorf("%w: %d of %d regions have no generation", ErrTorn, single, len(m.Regions))
+	case single > 0 || m.Collector == "Epsilon":
 		return nil, fmt.Errorf("%w: %s of one generation", ErrNoGenerations, m.Collector)
 	case len(m.Regions) > 0:
 		return m, m.sorted()

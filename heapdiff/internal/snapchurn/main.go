@@ -112,6 +112,7 @@ type score struct {
 	exact, unknown, refused int
 	wrong                   []string
 	failed                  map[string]int // errors other than a refusal
+	said                    map[string]int // warnings
 }
 
 func (s *score) String() string {
@@ -122,6 +123,9 @@ func (s *score) String() string {
 	}
 	for err, n := range s.failed {
 		lines = append(lines, fmt.Sprintf("%d failed: %s", n, err))
+	}
+	for warning, n := range s.said {
+		lines = append(lines, fmt.Sprintf("%d warned: %s", n, warning))
 	}
 	return strings.Join(lines, "\n    ")
 }
@@ -148,7 +152,7 @@ func measure(ctx context.Context, java, flags string, program []string, dir stri
 		_ = errors.Join(in.Close(), cmd.Wait())
 		return nil, nil // it does not know the flags
 	}
-	s := &score{failed: map[string]int{}}
+	s := &score{failed: map[string]int{}, said: map[string]int{}}
 	for range n {
 		s.take(ctx, cmd.Process.Pid, filepath.Join(dir, "x.hprof"))
 	}
@@ -157,7 +161,7 @@ func measure(ctx context.Context, java, flags string, program []string, dir stri
 
 // take takes one snapshot and checks it.
 func (s *score) take(ctx context.Context, pid int, keep string) {
-	_, err := heapdiff.Snap(ctx, pid, heapdiff.SnapOptions{Keep: keep, Dir: filepath.Dir(keep), Options: heapdiff.Options{Shallow: true}})
+	taken, err := heapdiff.Snap(ctx, pid, heapdiff.SnapOptions{Keep: keep, Dir: filepath.Dir(keep), Options: heapdiff.Options{Shallow: true}})
 	switch {
 	case errors.Is(err, heapdiff.ErrInconsistent):
 		s.refused++
@@ -165,6 +169,9 @@ func (s *score) take(ctx context.Context, pid int, keep string) {
 	case err != nil:
 		s.failed[strings.ReplaceAll(err.Error(), fmt.Sprint(pid), "PID")]++
 		return
+	}
+	for _, w := range taken.Warnings {
+		s.said[w]++
 	}
 	// The kept files are read anew, all their references too.
 	snapshot, err := heapdiff.Read(ctx, keep, heapdiff.Options{Maps: maps(keep)})
