@@ -123,7 +123,7 @@ func (t *tiers) openFurther(cfg Config) {
 			t.state("syscalls", report.TierMissing, need.Refused("time system calls", err))
 		} else {
 			t.state("syscalls", report.TierOn, nil)
-			t.states[len(t.states)-1].Costs = fmt.Sprintf("%v more for each system call of every process of the host", t.syscalls.Price())
+			t.statePrice(t.syscalls)
 		}
 	}
 	if cfg.OffCPU {
@@ -147,6 +147,12 @@ func (t *tiers) openFurther(cfg Config) {
 			t.state("traceids", report.TierOn, nil)
 		}
 	}
+}
+
+// statePrice puts what the tier of system calls costs, as it was measured here, into the
+// latest state.
+func (t *tiers) statePrice(s *syscalls.Tracer) {
+	t.states[len(t.states)-1].Costs = fmt.Sprintf("%v more for each system call of every process of the host", s.Price())
 }
 
 // attachDeep attaches to a server's program, which may be one that it can't read. It
@@ -264,13 +270,18 @@ func checkTiers(ctx context.Context) ([]report.Tier, error) {
 		}
 		return l.Close, nil
 	})
+	var timed *syscalls.Tracer
 	try("syscalls", func() (func() error, error) {
 		s, err := openSyscalls(nil)
 		if err != nil {
 			return nil, need.Refused("time system calls", err)
 		}
+		timed = s
 		return s.Close, nil
 	})
+	if timed != nil {
+		t.statePrice(timed)
+	}
 	try("offcpu", func() (func() error, error) {
 		o, err := t.openOffCPU()
 		if err != nil {

@@ -10,6 +10,12 @@ INLINE int may_serve(u16 port)
 	return port_bits[port >> 6] >> (port & 63) & 1;
 }
 
+/* Whether a socket can be none of a server's: most are, so this comes before all else. */
+INLINE int is_strange(struct sock *sk)
+{
+	return sk->__sk_common.skc_family != AF_UNIX && !may_serve(sk->__sk_common.skc_num);
+}
+
 INLINE u8 kind_of(const struct server *s, struct sock *sk)
 {
 	u16 port = sk->__sk_common.skc_num;

@@ -40,8 +40,12 @@ int connection_made(u64 *ctx)
 SEC("tp_btf/sk_data_ready")
 int data_ready(u64 *ctx)
 {
-	struct conn *c = bpf_sk_storage_get(&conns, (struct sock *)ctx[0], NULL, 0);
+	struct sock *sk = (struct sock *)ctx[0];
+	struct conn *c;
 
+	if (is_strange(sk))
+		return 0;
+	c = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!c)
 		return 0;
 	c->latest = bpf_ktime_get_ns();
@@ -115,8 +119,6 @@ INLINE struct conn *known_conn(struct sock *sk)
 
 	if (c)
 		return c;
-	if (sk->__sk_common.skc_family != AF_UNIX && !may_serve(sk->__sk_common.skc_num))
-		return NULL;
 	s = current_server(&server);
 	return s ? new_conn(sk, s, server, RESP_ADRIFT) : NULL;
 }
@@ -132,11 +134,13 @@ int received(u64 *ctx)
 	u32 zero = 0;
 	int loop;
 
-	if ((int)ctx[1] <= 0 || ctx[2] & MSG_PEEK)
+	if ((int)ctx[1] <= 0 || ctx[2] & MSG_PEEK || is_strange(sk))
 		return 0;
 	c = known_conn(sk);
+	if (!c)
+		return 0;
 	r = bpf_map_lookup_elem(&readings, &zero);
-	if (!c || !r)
+	if (!r)
 		return 0;
 	s = bpf_map_lookup_elem(&servers, &c->server);
 	if (!s)
@@ -315,11 +319,14 @@ SEC("tp_btf/sock_send_length")
 int sent(u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
-	struct conn *c = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	struct server *s;
+	struct conn *c;
 	u64 now;
 
-	if (!c || (int)ctx[1] <= 0)
+	if ((int)ctx[1] <= 0 || is_strange(sk))
+		return 0;
+	c = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (!c)
 		return 0;
 	s = bpf_map_lookup_elem(&servers, &c->server);
 	if (!s)
