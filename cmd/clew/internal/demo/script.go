@@ -210,7 +210,7 @@ func checkScript(_ context.Context, e *evidence) (Check, bool) {
 		}
 		late := e.with.lateGets(time.Duration(gets.MinNS))
 		c.OK = uint64(late) >= gets.Count
-		c.Evidence += fmt.Sprintf(". That is the trace of payment %s; by the shop's own spans %d GETs took as long", payment, late)
+		c.Evidence += fmt.Sprintf(". That is the trace of payment %s; GETs that took as long, by the shop's own spans: %d", payment, late)
 		break
 	}
 	return c, true

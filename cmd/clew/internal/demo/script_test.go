@@ -59,7 +59,7 @@ func TestCheckScript(t *testing.T) {
 		says   string
 	}{
 		{"right", 2, func(*report.Blame) {}, true, "2 GETs waited 50.0–60.0 ms behind EVAL"},
-		{"the GETs were not late", 1, func(*report.Blame) {}, false, "1 GETs took as long"},
+		{"the GETs were not late", 1, func(*report.Blame) {}, false, "GETs that took as long, by the shop's own spans: 1"},
 		{"no trace", 2, func(b *report.Blame) { b.TraceID = "" }, false, "the trace of no payment that ran the script"},
 		{"another's trace", 2, func(b *report.Blame) { b.TraceID = otherTrace.String() }, false, "the trace of no payment that ran the script"},
 		{"the scheduler", 2, func(b *report.Blame) { b.Cause = report.CauseScheduler }, false, "no GET waited for the script of 1 payments"},
