@@ -1,6 +1,7 @@
 package tracesql
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,5 +147,23 @@ func TestPool(t *testing.T) {
 	}
 	if m, ok := collect(t, reader)["db.client.connection.count"]; ok {
 		t.Errorf("the closed database still has %v", m.Data)
+	}
+}
+
+// TestWatchPool: a pool that a library has opened can be watched, too, for as long as is wanted.
+func TestWatchPool(t *testing.T) {
+	mp, reader := meter(t)
+	db := sql.OpenDB(WrapConnector(everything(nil).connector(allOfConn), shop))
+	stop := WatchPool(db, shop, trace.WithMeterProvider(mp))
+	if m, ok := collect(t, reader)["db.client.connection.count"]; !ok {
+		t.Errorf("the pool is not watched: %v", m)
+	}
+	stop()
+	if m, ok := collect(t, reader)["db.client.connection.count"]; ok {
+		t.Errorf("after stop there is still %v", m.Data)
+	}
+	WatchPool(db, shop, trace.WithMeterProvider(mp), trace.WithoutMetrics())()
+	if err := db.Close(); err != nil {
+		t.Error(err)
 	}
 }
