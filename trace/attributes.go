@@ -81,10 +81,12 @@ func routeOf(pattern string) string {
 	return ""
 }
 
-// maxServerAttributes is how many [appendServerAttributes] adds at most.
-const maxServerAttributes = 13
+// maxServerAttributes is how many [appendServerAttributes] adds at most, and how many are added at the
+// end: three by [appendConnectionAttributes] and five of the outcome.
+const maxServerAttributes = 10
 
-// appendServerAttributes adds what is known before the handler runs, so that samplers see it.
+// appendServerAttributes adds what samplers are to see, so it is there before the handler runs: what the
+// conventions ask for at the start of a span.
 func appendServerAttributes(kv []attribute.KeyValue, r *http.Request) []attribute.KeyValue {
 	method, original := methodOf(r)
 	kv = append(kv, semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(schemeOf(r)))
@@ -102,14 +104,19 @@ func appendServerAttributes(kv []attribute.KeyValue, r *http.Request) []attribut
 	}
 	host, port := splitAddress(r.Host)
 	kv = appendAddress(kv, host, port, semconv.ServerAddressKey, semconv.ServerPortKey)
-	peer, port := splitAddress(r.RemoteAddr)
-	kv = appendAddress(kv, peer, port, semconv.NetworkPeerAddressKey, semconv.NetworkPeerPortKey)
-	if client := clientBehind(r, peer); client != "" {
+	if client := clientAddress(r); client != "" {
 		kv = append(kv, semconv.ClientAddress(client))
 	}
 	if ua := r.UserAgent(); ua != "" {
 		kv = append(kv, semconv.UserAgentOriginal(utf8Only(ua)))
 	}
+	return kv
+}
+
+// appendConnectionAttributes adds what no sampler asks for.
+func appendConnectionAttributes(kv []attribute.KeyValue, r *http.Request) []attribute.KeyValue {
+	peer, port := splitAddress(r.RemoteAddr)
+	kv = appendAddress(kv, peer, port, semconv.NetworkPeerAddressKey, semconv.NetworkPeerPortKey)
 	if v := protocolVersion(r.ProtoMajor, r.ProtoMinor); v != "" {
 		kv = append(kv, semconv.NetworkProtocolVersion(v))
 	}
@@ -164,20 +171,16 @@ func schemeOf(r *http.Request) string {
 	return "http"
 }
 
-// clientAddress is the client behind the proxies, by their word, else the peer.
+// clientAddress is the client behind the proxies, by their word, else the peer. A header that holds no
+// address is not repeated.
 func clientAddress(r *http.Request) string {
-	peer, _ := splitAddress(r.RemoteAddr)
-	return clientBehind(r, peer)
-}
-
-// clientBehind is clientAddress where the peer is known. A header that holds no address is not repeated.
-func clientBehind(r *http.Request, peer string) string {
 	if a := forwarded(r, "X-Forwarded-For"); a != "" {
 		host, _ := splitAddress(a)
 		if ip, err := netip.ParseAddr(host); err == nil {
 			return ip.String()
 		}
 	}
+	peer, _ := splitAddress(r.RemoteAddr)
 	if peer == nameless {
 		return ""
 	}

@@ -76,7 +76,7 @@ func TestServerAttributes(t *testing.T) {
 					delete(want, k)
 				}
 			}
-			if d := cmp.Diff(want, asMap(appendServerAttributes(nil, r))); d != "" {
+			if d := cmp.Diff(want, asMap(appendConnectionAttributes(appendServerAttributes(nil, r), r))); d != "" {
 				t.Errorf("attributes (-want +got):\n%s", d)
 			}
 		})

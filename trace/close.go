@@ -135,7 +135,7 @@ func (s *span) describe(x *exchange, o outcome) {
 	}
 	list := x.lists.lend()
 	defer x.lists.back(list)
-	kv := list.kv[:0]
+	kv := appendConnectionAttributes(list.kv[:0], x.outer)
 	if o.route != "" {
 		method, _ := methodOf(x.outer)
 		s.SetName(spanName(method, x.inner.Pattern, o.route))

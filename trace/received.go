@@ -15,26 +15,34 @@ import (
 // them is ignored, and counted.
 func (h *handler) received(r *http.Request) context.Context {
 	ctx := r.Context()
-	p := h.cfg.propagation()
-	known := p == (w3c{})
-	if known {
-		ctx = extractW3C(ctx, r.Header)
-	} else {
+	bag := length(r.Header[baggageHeader])
+	if p := h.cfg.propagation(); p != (w3c{}) {
 		ctx = p.Extract(ctx, propagation.HeaderCarrier(r.Header))
+		if bag > h.cfg.maxBaggage {
+			ctx = baggage.ContextWithoutBaggage(ctx)
+			h.metrics.ignored(ctx, "baggage")
+		}
+		return ctx
 	}
-	if n := length(r.Header[baggageHeader]); n > h.cfg.maxBaggage {
-		ctx = baggage.ContextWithoutBaggage(ctx)
-		h.metrics.ignored(ctx, "baggage")
-	} else if n > 0 && known && baggage.FromContext(ctx).Len() == 0 {
-		h.metrics.ignored(ctx, "baggage")
-	}
-	if len(r.Header[traceparentHeader]) > 0 && known {
-		switch sc := oteltrace.SpanContextFromContext(ctx); {
-		case !sc.IsRemote():
-			h.metrics.ignored(ctx, "traceparent")
-		case sc.TraceState().Len() == 0 && length(r.Header[tracestateHeader]) > 0:
+	sc := remoteSpanContext(r.Header)
+	switch valid := sc.IsValid(); {
+	case valid:
+		ctx = oteltrace.ContextWithSpanContext(ctx, sc)
+		if sc.TraceState().Len() == 0 && length(r.Header[tracestateHeader]) > 0 {
 			h.metrics.ignored(ctx, "tracestate")
 		}
+	case len(r.Header[traceparentHeader]) > 0:
+		h.metrics.ignored(ctx, "traceparent")
+	}
+	if bag == 0 {
+		return ctx
+	}
+	if bag <= h.cfg.maxBaggage {
+		ctx = propagation.Baggage{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	}
+	if bag > h.cfg.maxBaggage || baggage.FromContext(ctx).Len() == 0 {
+		ctx = baggage.ContextWithoutBaggage(ctx)
+		h.metrics.ignored(ctx, "baggage")
 	}
 	return ctx
 }

@@ -70,11 +70,7 @@ func (f exportFunc) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySp
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(f.d.abort, cancel)()
-	fixed := make([]sdktrace.ReadOnlySpan, len(spans))
-	for i, s := range spans {
-		fixed[i] = repaired(s)
-	}
-	err := f.d.exporter.ExportSpans(ctx, fixed)
+	err := f.d.exporter.ExportSpans(ctx, spans)
 	f.d.note(len(spans), err)
 	return err
 }

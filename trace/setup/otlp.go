@@ -12,6 +12,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/clewhq/clew/trace/internal/otelenv"
+	"github.com/clewhq/clew/trace/provider"
 )
 
 // otlpProtocol is how one signal is sent. All else the exporters read from the variables themselves.
@@ -41,13 +42,13 @@ func (p otlpProtocol) spanExporter(ctx context.Context) (sdktrace.SpanExporter, 
 		if p.Plain {
 			o = append(o, otlptracegrpc.WithInsecure())
 		}
-		return otlptracegrpc.New(ctx, o...)
+		return provider.NewExporter(ctx, otlptracegrpc.NewClient(o...))
 	}
 	var o []otlptracehttp.Option
 	if p.Plain {
 		o = append(o, otlptracehttp.WithInsecure())
 	}
-	return otlptracehttp.New(ctx, o...)
+	return provider.NewExporter(ctx, otlptracehttp.NewClient(o...))
 }
 
 func (p otlpProtocol) metricExporter(ctx context.Context) (sdkmetric.Exporter, error) {

@@ -3,13 +3,15 @@
 //
 //	go -C tools/rivals run ./middleware [-rounds N] [-requests N]
 //
-// Both stand around the same mux, on an official SDK of their own: a batch processor
-// that drops nothing, the OTLP exporter over HTTP, and metrics. What they send goes to
-// another process, which counts the spans, so that receiving costs neither of them
-// anything. Requests come from two goroutines, without a network in between: that
+// All stand around the same mux, on an official SDK of their own: its batch processor,
+// which drops nothing, its OTLP client over HTTP, and metrics. "clew" is what a program
+// gets from trace/setup, whose exporter encodes spans itself; "handler" is the same middleware
+// with the SDK's own exporter, as otelhttp has it; "bare" is the mux alone. What they
+// send goes to another process, which counts the spans, so that receiving costs none of
+// them anything. Requests come from two goroutines, without a network in between: that
 // would be most of the bill, and the same for both.
 //
-// The two take turns within a round. CPU is that of the whole process, by getrusage,
+// They take turns within a round. CPU is that of the whole process, by getrusage,
 // from the first request to the return of ForceFlush. A ratio is taken round by round;
 // the table has medians, with the lowest and the highest round. clew labels the
 // goroutine besides, which otelhttp does not.

@@ -29,13 +29,14 @@ func TestTable(t *testing.T) {
 	for _, want := range []string{
 		"otelhttp: 400 requests sampled, as many spans received",
 		"clew: 400 requests sampled, as many spans received",
+		"handler: 400 requests sampled, as many spans received",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
 	}
 	for _, row := range []string{"sampled", "not sampled"} {
-		for _, name := range []string{"bare", "otelhttp", "clew"} {
+		for _, name := range []string{"bare", "otelhttp", "clew", "handler"} {
 			found := false
 			for line := range strings.Lines(out.String()) {
 				found = found || strings.HasPrefix(line, row+" ") && strings.Contains(line, " "+name+" ")

@@ -55,7 +55,8 @@ func (s *side) measure(ctx context.Context, sampled bool, n int) (cost, error) {
 }
 
 func (s *side) work(sampled bool, n int) {
-	r := newRequest(sampled)
+	r, cancel := newRequest(sampled)
+	defer cancel()
 	w := &response{header: http.Header{}}
 	for range n {
 		r.Pattern = ""

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -15,6 +17,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/clewhq/clew/trace"
+	"github.com/clewhq/clew/trace/provider"
 )
 
 // side is one of those compared: a handler, and the SDK beneath it.
@@ -39,26 +42,41 @@ var w3c = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, 
 
 func newSides(ctx context.Context, to *sink) ([]*side, error) {
 	bare := &side{name: "bare", handler: mux()}
-	theirs, err := newSide(ctx, "otelhttp", to, func(s *side, mp *sdkmetric.MeterProvider) http.Handler {
+	theirs, err := newSide(ctx, "otelhttp", to, official, func(s *side, mp *sdkmetric.MeterProvider) http.Handler {
 		return otelhttp.NewHandler(mux(), "", otelhttp.WithTracerProvider(s.traces),
 			otelhttp.WithMeterProvider(mp), otelhttp.WithPropagators(w3c))
 	})
 	if err != nil {
 		return nil, err
 	}
-	ours, err := newSide(ctx, "clew", to, func(s *side, mp *sdkmetric.MeterProvider) http.Handler {
+	wrap := func(s *side, mp *sdkmetric.MeterProvider) http.Handler {
 		return trace.Handler(mux(), trace.WithTracerProvider(s.traces),
 			trace.WithMeterProvider(mp), trace.WithPropagator(trace.Propagator()))
-	})
+	}
+	encoded := func(ctx context.Context, client otlptrace.Client) (sdktrace.SpanExporter, error) {
+		return provider.NewExporter(ctx, client)
+	}
+	ours, err := newSide(ctx, "clew", to, encoded, wrap)
 	if err != nil {
 		return nil, err
 	}
-	return []*side{bare, theirs, ours}, nil
+	handler, err := newSide(ctx, "handler", to, official, wrap)
+	if err != nil {
+		return nil, err
+	}
+	return []*side{bare, theirs, ours, handler}, nil
 }
 
-func newSide(ctx context.Context, name string, to *sink, wrap func(*side, *sdkmetric.MeterProvider) http.Handler) (*side, error) {
-	exp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(to.addr), otlptracehttp.WithInsecure(),
-		otlptracehttp.WithURLPath("/"+name+"/v1/traces"))
+// newExporter makes an exporter that sends by client.
+type newExporter func(ctx context.Context, client otlptrace.Client) (sdktrace.SpanExporter, error)
+
+func official(ctx context.Context, client otlptrace.Client) (sdktrace.SpanExporter, error) {
+	return otlptrace.New(ctx, client)
+}
+
+func newSide(ctx context.Context, name string, to *sink, exporter newExporter, wrap func(*side, *sdkmetric.MeterProvider) http.Handler) (*side, error) {
+	exp, err := exporter(ctx, otlptracehttp.NewClient(otlptracehttp.WithEndpoint(to.addr), otlptracehttp.WithInsecure(),
+		otlptracehttp.WithURLPath("/"+name+"/v1/traces")))
 	if err != nil {
 		return nil, err
 	}
@@ -92,15 +110,19 @@ func (s *side) check(to *sink) (attributes float64, err error) {
 	return float64(t.attributes) / float64(max(1, t.spans)), nil
 }
 
-// newRequest is one such as net/http's server makes, from a caller who has decided
-// whether it is sampled.
-func newRequest(sampled bool) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, "http://shop.example:8080/items/17", nil)
+// newRequest is one such as net/http's server makes, with contexts around it like the server's and
+// the connection's, from a caller who has decided whether it is sampled.
+func newRequest(sampled bool) (r *http.Request, cancel func()) {
+	ctx := context.WithValue(context.Background(), http.ServerContextKey, &http.Server{})
+	ctx = context.WithValue(ctx, http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080})
+	ctx, closed := context.WithCancel(ctx)
+	ctx, answered := context.WithCancel(ctx)
+	r = httptest.NewRequestWithContext(ctx, http.MethodGet, "http://shop.example:8080/items/17", nil)
 	r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
 	if sampled {
 		r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	}
 	r.Header.Set("User-Agent", "middleware/1.0")
 	r.Header.Set("Accept", "*/*")
-	return r
+	return r, func() { answered(); closed() }
 }

@@ -37,7 +37,10 @@ func Resource(r *resource.Resource) (e Enclosure) {
 }
 
 // Scope encodes what a ScopeSpans has beside its spans.
-func Scope(s instrumentation.Scope) Enclosure {
+func Scope(s instrumentation.Scope) (e Enclosure) {
+	if s == (instrumentation.Scope{}) {
+		return e
+	}
 	b := open(nil, innerField)
 	from := len(b)
 	if s.Name != "" {
