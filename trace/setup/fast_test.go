@@ -105,7 +105,7 @@ func TestFastInvalidUTF8(t *testing.T) {
 func TestFastShutdownTellsWhatWasNotDelivered(t *testing.T) {
 	t.Run("nobody listens", func(t *testing.T) {
 		hushed(t)
-		setenv(t, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+closedPort(t), "OTEL_BSP_EXPORT_TIMEOUT", "300")
+		setenv(t, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+closedPort(t), "OTEL_BSP_EXPORT_TIMEOUT", "2000")
 		shutdown := startFast(t)
 		endSpans(3)
 		err := shutdown(within(t, time.Minute))

@@ -217,7 +217,7 @@ func TestCourierTriesAgain(t *testing.T) {
 func TestCourierGivesUp(t *testing.T) {
 	s, _ := httpServer(t, fail(503))
 	s.Start()
-	c := Courier{Client: client(t, Config{}, s.URL), First: time.Millisecond, Within: 100 * time.Millisecond}
+	c := Courier{Client: client(t, Config{}, s.URL), First: time.Millisecond, Within: 2 * time.Second}
 	if _, err := c.Deliver(bg, payload(t)); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("got %v", err)
 	}
