@@ -8,7 +8,7 @@
 #
 # The parts are counts, wait, fsync, cost and throughput; without any, all of them.
 # ROUNDS (10) are the paired rounds of throughput, and SECONDS (1) how long each
-# tool is measured in each of them: with these it takes about 6 minutes. The status
+# tool is measured in each of them: with these it takes about 4 minutes. The status
 # is 1 when redisprobe has counted wrongly; the figures are for you to judge.
 set -eu
 rounds=10 seconds=1 port=16379
