@@ -62,6 +62,7 @@ conform: ## hold the fast provider against another release of OpenTelemetry: OTE
 .PHONY: lint
 lint: $(GOLANGCI) $(BIN)/deadcode ## find faults, style and dead code
 	$(GOLANGCI) run ./...
+	@badly=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$badly" ] || { echo "not gofmt-ed: $$badly"; exit 1; } # other modules too
 	tools/deadcode $(BIN)/deadcode
 	go mod verify >/dev/null
 

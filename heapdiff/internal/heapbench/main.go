@@ -8,8 +8,9 @@
 //
 // histogram compares the classes by generation with a bare walk over the records
 // and with hprof-slurp; retained the retained sizes with the library of VisualVM;
-// linear the time for an object with that in a dump of 126 MB; budget a run under a memory limit with one without; same sets the largest
-// retained sizes against the library's. It needs a JDK, and cargo for hprof-slurp.
+// linear the time for an object with that in a dump of 126 MB; budget a run under a
+// memory limit with one without; same sets the largest retained sizes against the
+// library's. It needs a JDK, and cargo for hprof-slurp.
 // Dumps, programs and libraries stay in -dir; nothing else is written.
 package main
 

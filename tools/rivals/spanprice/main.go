@@ -17,8 +17,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
 	"regexp"
+	"runtime"
 	"slices"
 	"time"
 )
