@@ -13,6 +13,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/clewhq/clew/internal/peertest/kafkatest"
+	"github.com/clewhq/clew/trace/internal/doortest"
 )
 
 // TestBroker runs against a real Kafka.
@@ -60,7 +61,7 @@ func (r rig) poll(ctx context.Context, t *testing.T, c *kgo.Client, n int) (reco
 func testOneTrace(t *testing.T, addr string) {
 	r := newRig(t)
 	ctx, c := r.dial(t, addr, kgo.DefaultProduceTopic("orders"), kgo.ConsumeTopics("orders"), kgo.ConsumerGroup("billing"))
-	rctx, request := r.span(ctx, "request")
+	rctx, request := r.Span(ctx, "request")
 	shared := []kgo.RecordHeader{{Key: "user", Value: []byte("me")}}
 	done := make(chan error, 2)
 	promise := func(_ *kgo.Record, err error) { done <- err }
@@ -91,13 +92,13 @@ func testOneTrace(t *testing.T, addr string) {
 
 func (r rig) checkOneTrace(t *testing.T, addr string, records []*kgo.Record) {
 	t.Helper()
-	sent, processed := r.named("send orders"), r.named("process orders")
+	sent, processed := r.Named("send orders"), r.Named("process orders")
 	if len(sent) != 3 || len(processed) != 4 {
 		t.Fatalf("%d spans send, %d process; want 3 and 4", len(sent), len(processed))
 	}
 	byID := map[string]sdktrace.ReadOnlySpan{}
 	for _, s := range sent {
-		if !under(s, r.one(t, "request")) {
+		if !doortest.Under(s, r.one(t, "request")) {
 			t.Errorf("send is under %v, want the request", s.Parent())
 		}
 		byID[s.SpanContext().SpanID().String()] = s
@@ -110,7 +111,7 @@ func (r rig) checkOneTrace(t *testing.T, addr string, records []*kgo.Record) {
 			t.Errorf("process is under %v, want one of those that sent", s.Parent())
 			continue
 		}
-		got, was := attrs(s), attrs(from)
+		got, was := doortest.Attributes(s), doortest.Attributes(from)
 		for _, key := range []string{"messaging.kafka.offset", "messaging.destination.partition.id"} {
 			if got[key] == nil || got[key] != was[key] {
 				t.Errorf("%s is %v to the consumer, %v to the producer", key, got[key], was[key])
@@ -121,17 +122,17 @@ func (r rig) checkOneTrace(t *testing.T, addr string, records []*kgo.Record) {
 			t.Errorf("attributes %v and %v", got, was)
 		}
 	}
-	if diff := cmp.Diff(ids(sent), links(processed[3])); diff != "" {
+	if diff := cmp.Diff(doortest.IDs(sent), doortest.Links(processed[3])); diff != "" {
 		t.Errorf("links of the batch (-want +got):\n%s", diff)
 	}
 	polled := 0
-	for _, s := range r.named("poll orders") {
+	for _, s := range r.Named("poll orders") {
 		polled += len(s.Links())
 	}
 	if polled != 3 {
 		t.Errorf("the polls are linked to %d spans, want 3", polled)
 	}
-	sums := r.sums(t)
+	sums := r.Sums(t)
 	if sums["messaging.client.sent.messages"] != 3 || sums["messaging.client.consumed.messages"] != 3 || sums["messaging.process.duration"] != 4 {
 		t.Errorf("metrics %v", sums)
 	}
@@ -145,11 +146,11 @@ func testTransactions(t *testing.T, addr string) {
 	if err := c.ProduceSync(ctx, &kgo.Record{Value: []byte("0")}).FirstErr(); err == nil {
 		t.Fatal("produced outside of a transaction")
 	}
-	if s := r.one(t, "send ledger"); attrs(s)["error.type"] == nil {
-		t.Errorf("attributes %v", attrs(s))
+	if s := r.one(t, "send ledger"); doortest.Attributes(s)["error.type"] == nil {
+		t.Errorf("attributes %v", doortest.Attributes(s))
 	}
 	for _, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
-		r.spans.Reset()
+		r.Spans.Reset()
 		if err := c.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
@@ -159,8 +160,8 @@ func testTransactions(t *testing.T, addr string) {
 		if err := c.EndTransaction(ctx, end); err != nil {
 			t.Fatal(err)
 		}
-		if s := r.one(t, "send ledger"); attrs(s)["error.type"] != nil {
-			t.Errorf("attributes %v", attrs(s))
+		if s := r.one(t, "send ledger"); doortest.Attributes(s)["error.type"] != nil {
+			t.Errorf("attributes %v", doortest.Attributes(s))
 		}
 	}
 }
@@ -181,15 +182,15 @@ func testSession(t *testing.T, addr string) {
 	}
 	defer s.Close()
 	for committed := false; !committed; { // a group that stood still for too long begins again
-		worker.spans.Reset()
+		worker.Spans.Reset()
 		committed = worker.sendOn(ctx, t, s)
 	}
 	in, out := worker.one(t, "process raw"), worker.one(t, "send cooked")
-	if !under(in, r.one(t, "send raw")) || !under(out, in) {
+	if !doortest.Under(in, r.one(t, "send raw")) || !doortest.Under(out, in) {
 		t.Errorf("process is under %v, send under %v", in.Parent(), out.Parent())
 	}
-	if attrs(worker.one(t, "poll raw"))["messaging.consumer.group.name"] != "worker" {
-		t.Errorf("the poll's attributes are %v", attrs(worker.one(t, "poll raw")))
+	if doortest.Attributes(worker.one(t, "poll raw"))["messaging.consumer.group.name"] != "worker" {
+		t.Errorf("the poll's attributes are %v", doortest.Attributes(worker.one(t, "poll raw")))
 	}
 }
 
@@ -255,7 +256,7 @@ func testRetry(t *testing.T, addr string) {
 	if cut.Load() {
 		t.Error("no connection was cut")
 	}
-	if n := len(r.named("send twice")); n != 2 {
+	if n := len(r.Named("send twice")); n != 2 {
 		t.Errorf("%d spans for 2 records", n)
 	}
 	for _, rec := range r.poll(ctx, t, c, 2) {
@@ -272,7 +273,7 @@ func testRefused(t *testing.T, addr string) {
 	if err == nil {
 		t.Fatal("the broker took 3 MiB")
 	}
-	if s := r.one(t, "send big"); attrs(s)["error.type"] != "MESSAGE_TOO_LARGE" {
-		t.Errorf("attributes %v", attrs(s))
+	if s := r.one(t, "send big"); doortest.Attributes(s)["error.type"] != "MESSAGE_TOO_LARGE" {
+		t.Errorf("attributes %v", doortest.Attributes(s))
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/clewhq/clew/propagate"
 	"github.com/clewhq/clew/trace"
+	"github.com/clewhq/clew/trace/internal/doortest"
 	"github.com/clewhq/clew/trace/tracekafka"
 )
 
@@ -56,7 +57,7 @@ func TestHeaders(t *testing.T) {
 	}
 	r.OnProduceRecordUnbuffered(one, nil)
 	r.OnProduceRecordUnbuffered(two, nil)
-	if n := len(r.named("send t")); n != 3 {
+	if n := len(r.Named("send t")); n != 3 {
 		t.Errorf("%d spans, want one each time", n)
 	}
 }
@@ -85,7 +86,7 @@ func TestForwarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	in, out := r.one(t, "process in"), r.one(t, "send out")
-	if in.Parent().TraceID().String() != traceID || !under(out, in) {
+	if in.Parent().TraceID().String() != traceID || !doortest.Under(out, in) {
 		t.Errorf("process is under %s, send under %s; want one trace", in.Parent().TraceID(), out.Parent().SpanID())
 	}
 	want := fmt.Sprintf("00-%s-%s-01", traceID, out.SpanContext().SpanID())
@@ -125,7 +126,7 @@ func TestSend(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t)
 			r.MessageKeys = true
-			ctx, outer := r.span(bg, "request")
+			ctx, outer := r.Span(bg, "request")
 			rec := &kgo.Record{Topic: "orders", Context: ctx, Key: []byte("k")}
 			r.OnProduceRecordBuffered(rec)
 			rec.Partition, rec.Offset = 3, 42
@@ -143,14 +144,14 @@ func TestSend(t *testing.T) {
 			} else {
 				want["error.type"], status = tt.errorType, codes.Error
 			}
-			if diff := cmp.Diff(want, attrs(s)); diff != "" {
+			if diff := cmp.Diff(want, doortest.Attributes(s)); diff != "" {
 				t.Errorf("attributes (-want +got):\n%s", diff)
 			}
-			if s.SpanKind() != oteltrace.SpanKindProducer || s.Status().Code != status || !under(s, r.one(t, "request")) {
+			if s.SpanKind() != oteltrace.SpanKindProducer || s.Status().Code != status || !doortest.Under(s, r.one(t, "request")) {
 				t.Errorf("%v span, %v, under %v", s.SpanKind(), s.Status(), s.Parent())
 			}
 			wantSums := map[string]int{"messaging.client.operation.duration": 1, "messaging.client.sent.messages": 1}
-			if diff := cmp.Diff(wantSums, r.sums(t)); diff != "" {
+			if diff := cmp.Diff(wantSums, r.Sums(t)); diff != "" {
 				t.Errorf("metrics (-want +got):\n%s", diff)
 			}
 		})
@@ -204,13 +205,13 @@ func TestProcess(t *testing.T) {
 			if s.Parent().IsValid() {
 				parent = s.Parent().TraceID().String()
 			}
-			if parent != tt.parent || len(s.Links()) != tt.links || s.SpanKind() != oteltrace.SpanKindConsumer || !under(r.one(t, "work"), s) {
+			if parent != tt.parent || len(s.Links()) != tt.links || s.SpanKind() != oteltrace.SpanKindConsumer || !doortest.Under(r.one(t, "work"), s) {
 				t.Errorf("%v span under %q with %d links; want under %q with %d", s.SpanKind(), parent, len(s.Links()), tt.parent, tt.links)
 			}
 			if (s.Status().Code == codes.Error) != (tt.err != nil) {
 				t.Errorf("status %v", s.Status())
 			}
-			if diff := cmp.Diff(map[string]int{"messaging.process.duration": 1}, r.sums(t)); diff != "" {
+			if diff := cmp.Diff(map[string]int{"messaging.process.duration": 1}, r.Sums(t)); diff != "" {
 				t.Errorf("metrics (-want +got):\n%s", diff)
 			}
 		})
@@ -256,16 +257,16 @@ func TestBatch(t *testing.T) {
 	if !errors.Is(err, failed) || s.Status().Code != codes.Error {
 		t.Errorf("error %v, status %v", err, s.Status())
 	}
-	if diff := cmp.Diff(ids(r.named("send orders")), links(s)); diff != "" {
+	if diff := cmp.Diff(doortest.IDs(r.Named("send orders")), doortest.Links(s)); diff != "" {
 		t.Errorf("links (-want +got):\n%s", diff)
 	}
-	if s.Parent().IsValid() || attrs(s)["messaging.batch.message_count"] != int64(5) {
-		t.Errorf("under %v, %v", s.Parent(), attrs(s))
+	if s.Parent().IsValid() || doortest.Attributes(s)["messaging.batch.message_count"] != int64(5) {
+		t.Errorf("under %v, %v", s.Parent(), doortest.Attributes(s))
 	}
 	if err := r.ProcessBatch(bg, append(records, &kgo.Record{Topic: "other"}), func(context.Context, []*kgo.Record) error { return nil }); err != nil {
 		t.Error(err)
 	}
-	if d := attrs(r.one(t, "process"))["messaging.destination.name"]; d != nil {
+	if d := doortest.Attributes(r.one(t, "process"))["messaging.destination.name"]; d != nil {
 		t.Errorf("a batch of two topics is from %v", d)
 	}
 }
@@ -306,19 +307,19 @@ func TestPoll(t *testing.T) {
 		{name: "fails", fetches: kgo.Fetches{fetched("a", kerr.TopicAuthorizationFailed)}, span: "poll", errorType: "TOPIC_AUTHORIZATION_FAILED"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r.spans.Reset()
+			r.Spans.Reset()
 			before := lost()
 			if n := r.PollFetches(bg, poller(tt.fetches)).NumRecords(); int64(n) != tt.count {
 				t.Errorf("%d records", n)
 			}
 			if tt.span == "" {
-				if n := len(r.spans.Ended()); n > 0 {
+				if n := len(r.Spans.Ended()); n > 0 {
 					t.Errorf("%d spans of nothing", n)
 				}
 				return
 			}
 			s := r.one(t, tt.span)
-			got := attrs(s)
+			got := doortest.Attributes(s)
 			if got["messaging.batch.message_count"] != tt.count || len(s.Links()) != tt.linked || got["messaging.destination.partition.id"] != tt.partition ||
 				(tt.errorType != "") != (got["error.type"] != nil) || tt.errorType != "" && got["error.type"] != tt.errorType {
 				t.Errorf("%d links, %v; want %+v", len(s.Links()), got, tt)
@@ -328,7 +329,7 @@ func TestPoll(t *testing.T) {
 			}
 		})
 	}
-	if n := r.sums(t)["messaging.client.consumed.messages"]; n != 8 {
+	if n := r.Sums(t)["messaging.client.consumed.messages"]; n != 8 {
 		t.Errorf("%d messages consumed, want 8", n)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/clewhq/clew/propagate"
 	"github.com/clewhq/clew/trace"
+	"github.com/clewhq/clew/trace/internal/doortest"
 )
 
 // traceparent is one that somebody else has sent, with its trace id.
@@ -96,14 +97,14 @@ func TestProcess(t *testing.T) {
 			if s.Parent().IsValid() {
 				parent = s.Parent().TraceID().String()
 			}
-			if parent != tt.parent || len(s.Links()) != tt.links || s.SpanKind() != tt.kind || !under(r.one(t, "work"), s) {
+			if parent != tt.parent || len(s.Links()) != tt.links || s.SpanKind() != tt.kind || !doortest.Under(r.one(t, "work"), s) {
 				t.Errorf("%v span under %q with %d links; want %v, %q, %d", s.SpanKind(), parent, len(s.Links()), tt.kind, tt.parent, tt.links)
 			}
-			if (s.Status().Code == codes.Error) != (tt.err != nil) || attrs(s)["messaging.destination.name"] != tt.message.Subject {
-				t.Errorf("status %v, %v", s.Status(), attrs(s))
+			if (s.Status().Code == codes.Error) != (tt.err != nil) || doortest.Attributes(s)["messaging.destination.name"] != tt.message.Subject {
+				t.Errorf("status %v, %v", s.Status(), doortest.Attributes(s))
 			}
 			want := map[string]int{"messaging.process.duration": 1, "messaging.client.consumed.messages": 1}
-			if diff := cmp.Diff(want, r.sums(t)); diff != "" {
+			if diff := cmp.Diff(want, r.Sums(t)); diff != "" {
 				t.Errorf("metrics (-want +got):\n%s", diff)
 			}
 		})
@@ -141,17 +142,17 @@ func TestBatch(t *testing.T) {
 		return failed
 	})
 	s := r.one(t, "process a")
-	if !errors.Is(err, failed) || s.Status().Code != codes.Error || s.Parent().IsValid() || attrs(s)["messaging.batch.message_count"] != int64(5) {
-		t.Errorf("error %v; span under %v, %v, %v", err, s.Parent(), s.Status(), attrs(s))
+	if !errors.Is(err, failed) || s.Status().Code != codes.Error || s.Parent().IsValid() || doortest.Attributes(s)["messaging.batch.message_count"] != int64(5) {
+		t.Errorf("error %v; span under %v, %v, %v", err, s.Parent(), s.Status(), doortest.Attributes(s))
 	}
-	if diff := cmp.Diff(want, links(s)); diff != "" {
+	if diff := cmp.Diff(want, doortest.Links(s)); diff != "" {
 		t.Errorf("links (-want +got):\n%s", diff)
 	}
 	ms[0] = &nats.Msg{Subject: "b"}
 	if err := r.ProcessBatch(bg, ms, func(context.Context, []*nats.Msg) error { return nil }); err != nil {
 		t.Error(err)
 	}
-	if name := attrs(r.one(t, "process"))["messaging.destination.name"]; name != nil {
+	if name := doortest.Attributes(r.one(t, "process"))["messaging.destination.name"]; name != nil {
 		t.Errorf("a batch of two subjects is from %v", name)
 	}
 }
@@ -166,7 +167,7 @@ func TestTemplate(t *testing.T) {
 	if err := r.Process(bg, m, func(context.Context, *nats.Msg) error { return nil }); err != nil {
 		t.Error(err)
 	}
-	if got := attrs(r.one(t, "process orders.>"))["messaging.destination.template"]; got != "orders.>" {
+	if got := doortest.Attributes(r.one(t, "process orders.>"))["messaging.destination.template"]; got != "orders.>" {
 		t.Errorf("template %v", got)
 	}
 }

@@ -5,20 +5,16 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	oteltrace "go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
 	"github.com/clewhq/clew/trace"
+	"github.com/clewhq/clew/trace/internal/doortest"
 	"github.com/clewhq/clew/trace/tracenats"
 )
 
@@ -32,20 +28,14 @@ const patience = 2 * time.Minute
 // rig is a connection with its Tracer, and what comes of it.
 type rig struct {
 	*tracenats.Tracer
-	conn     *nats.Conn
-	provider oteltrace.TracerProvider
-	spans    *tracetest.SpanRecorder
-	reader   *sdkmetric.ManualReader
+	doortest.Rig
+	conn *nats.Conn
 }
 
 // connect connects to a server, or with an empty url to none.
 func connect(t *testing.T, url string, opts ...trace.Option) rig {
 	t.Helper()
-	r := rig{spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
-	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(r.spans))
-	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(r.reader))
-	t.Cleanup(func() { _ = tp.Shutdown(bg) })
-	r.provider = tp
+	r := rig{Rig: doortest.New(t)}
 	if url != "" {
 		conn, err := nats.Connect(url, nats.Timeout(patience))
 		if err != nil {
@@ -54,30 +44,20 @@ func connect(t *testing.T, url string, opts ...trace.Option) rig {
 		t.Cleanup(conn.Close)
 		r.conn = conn
 	}
-	r.Tracer = tracenats.New(r.conn, append(opts, trace.WithTracerProvider(tp), trace.WithMeterProvider(mp))...)
+	r.Tracer = tracenats.New(r.conn, r.Options(opts...)...)
 	return r
-}
-
-// span starts a span of the rig's provider.
-func (r rig) span(ctx context.Context, name string) (context.Context, oteltrace.Span) {
-	return r.provider.Tracer("test").Start(ctx, name)
 }
 
 // await returns the ended spans of a name once there are n.
 func (r rig) await(t *testing.T, name string, n int) []sdktrace.ReadOnlySpan {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		var found []sdktrace.ReadOnlySpan
-		for _, s := range r.spans.Ended() {
-			if s.Name() == name {
-				found = append(found, s)
-			}
-		}
+		found := r.Named(name)
 		if len(found) == n {
 			return found
 		}
 		if len(found) > n || time.Now().After(end) {
-			t.Fatalf("%d spans %q among %d, want %d", len(found), name, len(r.spans.Ended()), n)
+			t.Fatalf("%d spans %q among %d, want %d", len(found), name, len(r.Spans.Ended()), n)
 		}
 	}
 }
@@ -85,62 +65,6 @@ func (r rig) await(t *testing.T, name string, n int) []sdktrace.ReadOnlySpan {
 func (r rig) one(t *testing.T, name string) sdktrace.ReadOnlySpan {
 	t.Helper()
 	return r.await(t, name, 1)[0]
-}
-
-// sums returns what was counted, and how many durations were measured, by the metric's name.
-func (r rig) sums(t *testing.T) map[string]int {
-	t.Helper()
-	var rm metricdata.ResourceMetrics
-	if err := r.reader.Collect(bg, &rm); err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]int{}
-	for _, sm := range rm.ScopeMetrics {
-		for _, m := range sm.Metrics {
-			switch d := m.Data.(type) {
-			case metricdata.Sum[int64]:
-				for _, p := range d.DataPoints {
-					got[m.Name] += int(p.Value)
-				}
-			case metricdata.Histogram[float64]:
-				for _, p := range d.DataPoints {
-					got[m.Name] += int(p.Count)
-				}
-			}
-		}
-	}
-	return got
-}
-
-func attrs(s sdktrace.ReadOnlySpan) map[string]any {
-	m := map[string]any{}
-	for _, kv := range s.Attributes() {
-		m[string(kv.Key)] = kv.Value.AsInterface()
-	}
-	return m
-}
-
-// under reports whether child's parent is parent.
-func under(child, parent sdktrace.ReadOnlySpan) bool {
-	return child.Parent().SpanID() == parent.SpanContext().SpanID() &&
-		child.SpanContext().TraceID() == parent.SpanContext().TraceID()
-}
-
-// links returns the ids of the spans that s is linked to, in order of ids.
-func links(s sdktrace.ReadOnlySpan) (ids []string) {
-	for _, l := range s.Links() {
-		ids = append(ids, l.SpanContext.SpanID().String())
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-func ids(spans []sdktrace.ReadOnlySpan) (ids []string) {
-	for _, s := range spans {
-		ids = append(ids, s.SpanContext().SpanID().String())
-	}
-	slices.Sort(ids)
-	return ids
 }
 
 // address is that of the server which conn is connected to.

@@ -13,6 +13,7 @@ import (
 	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"github.com/clewhq/clew/internal/peertest/natstest"
+	"github.com/clewhq/clew/trace/internal/doortest"
 )
 
 // TestServer runs against a real NATS server.
@@ -39,7 +40,7 @@ func testPublish(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	ctx, request := r.span(bg, "request")
+	ctx, request := r.Span(bg, "request")
 	m := &nats.Msg{Subject: "orders.new", Header: nats.Header{"user": {"me"}, "tracestate": {"old=1"}, nats.MsgIdHdr: {"17"}}}
 	if err := r.PublishMsg(ctx, m); err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func testPublish(t *testing.T, url string) {
 		t.Errorf("the program's headers (-was +are):\n%s", diff)
 	}
 	in, out := r.one(t, "process orders.*"), r.one(t, "send orders.new")
-	if !under(in, out) || !under(out, r.one(t, "request")) || out.SpanKind() != oteltrace.SpanKindProducer {
+	if !doortest.Under(in, out) || !doortest.Under(out, r.one(t, "request")) || out.SpanKind() != oteltrace.SpanKindProducer {
 		t.Errorf("process is under %v, send under %v", in.Parent(), out.Parent())
 	}
 	h := <-got
@@ -63,10 +64,10 @@ func testPublish(t *testing.T, url string) {
 		"messaging.destination.name": "orders.new", "messaging.destination.template": "orders.*",
 		"messaging.consumer.group.name": "billing", "messaging.message.id": "17", "server.address": host, "server.port": port,
 	}
-	if diff := cmp.Diff(wantAttrs, attrs(in)); diff != "" {
+	if diff := cmp.Diff(wantAttrs, doortest.Attributes(in)); diff != "" {
 		t.Errorf("attributes (-want +got):\n%s", diff)
 	}
-	if sums := r.sums(t); sums["messaging.client.sent.messages"] != 1 || sums["messaging.client.operation.duration"] != 1 {
+	if sums := r.Sums(t); sums["messaging.client.sent.messages"] != 1 || sums["messaging.client.operation.duration"] != 1 {
 		t.Errorf("metrics %v", sums)
 	}
 }
@@ -93,20 +94,20 @@ func testRequest(t *testing.T, url string) {
 		t.Fatalf("reply %v, %v", reply, err)
 	}
 	client, server := r.one(t, "request rates.eur"), r.one(t, "process rates.>")
-	if client.SpanKind() != oteltrace.SpanKindClient || server.SpanKind() != oteltrace.SpanKindServer || !under(server, client) {
+	if client.SpanKind() != oteltrace.SpanKindClient || server.SpanKind() != oteltrace.SpanKindServer || !doortest.Under(server, client) {
 		t.Errorf("%v span %v, %v span under %v", client.SpanKind(), client.SpanContext().SpanID(), server.SpanKind(), server.Parent())
 	}
 	if _, err := r.Request(ctx, "rates.nonsense", nil); err != nil {
 		t.Error(err)
 	}
-	if s := r.one(t, "request rates.nonsense"); attrs(s)["error.type"] != "404" || s.Status().Description != "no such rate" {
-		t.Errorf("%v, %v", attrs(s), s.Status())
+	if s := r.one(t, "request rates.nonsense"); doortest.Attributes(s)["error.type"] != "404" || s.Status().Description != "no such rate" {
+		t.Errorf("%v, %v", doortest.Attributes(s), s.Status())
 	}
 	if _, err := r.Request(ctx, "nobody", nil); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("error %v", err)
 	}
-	if s := r.one(t, "request nobody"); attrs(s)["error.type"] != "no_responders" || s.Status().Code != codes.Error {
-		t.Errorf("%v, %v", attrs(s), s.Status())
+	if s := r.one(t, "request nobody"); doortest.Attributes(s)["error.type"] != "no_responders" || s.Status().Code != codes.Error {
+		t.Errorf("%v, %v", doortest.Attributes(s), s.Status())
 	}
 	//nolint:staticcheck // a nil context is the misuse under test
 	if _, err := r.Request(nil, "rates.eur", nil); !errors.Is(err, nats.ErrInvalidContext) {
@@ -142,7 +143,7 @@ func testChannel(t *testing.T, url string) {
 		}
 	}
 	for _, s := range r.await(t, "process ticks", 2) {
-		if !under(s, r.one(t, "send ticks")) {
+		if !doortest.Under(s, r.one(t, "send ticks")) {
 			t.Errorf("process is under %v", s.Parent())
 		}
 	}
@@ -167,12 +168,12 @@ func testTooLong(t *testing.T, url string) {
 	if s := r.one(t, "send big"); s.Status().Code != codes.Unset {
 		t.Errorf("status %v", s.Status())
 	}
-	r.spans.Reset()
+	r.Spans.Reset()
 	if err := r.Publish(bg, "big", make([]byte, limit+1)); !errors.Is(err, nats.ErrMaxPayload) {
 		t.Errorf("error %v", err)
 	}
-	if s := r.one(t, "send big"); attrs(s)["error.type"] != "max_payload" {
-		t.Errorf("attributes %v", attrs(s))
+	if s := r.one(t, "send big"); doortest.Attributes(s)["error.type"] != "max_payload" {
+		t.Errorf("attributes %v", doortest.Attributes(s))
 	}
 }
 
@@ -219,7 +220,7 @@ func testJetStream(t *testing.T, url string) {
 		t.Fatalf("fetched %d, %v", len(got), err)
 	}
 	sent := r.await(t, "send js.orders.*", 2)
-	if diff := cmp.Diff(ids(sent), links(r.one(t, "fetch js.orders.*"))); diff != "" {
+	if diff := cmp.Diff(doortest.IDs(sent), doortest.Links(r.one(t, "fetch js.orders.*"))); diff != "" {
 		t.Errorf("links of the fetch (-want +got):\n%s", diff)
 	}
 	err = js.ProcessBatch(ctx, got, func(_ context.Context, ms []jetstream.Msg) error { return ms[1].Nak() })
@@ -227,18 +228,18 @@ func testJetStream(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	batch := r.one(t, "process js.orders.*")
-	if diff := cmp.Diff(ids(sent), links(batch)); diff != "" || attrs(batch)["messaging.consumer.group.name"] != "worker" {
-		t.Errorf("%v, links of the batch (-want +got):\n%s", attrs(batch), diff)
+	if diff := cmp.Diff(doortest.IDs(sent), doortest.Links(batch)); diff != "" || doortest.Attributes(batch)["messaging.consumer.group.name"] != "worker" {
+		t.Errorf("%v, links of the batch (-want +got):\n%s", doortest.Attributes(batch), diff)
 	}
-	if nack := r.one(t, "nack js.orders.*"); !under(nack, batch) || attrs(nack)["messaging.operation.type"] != "settle" {
-		t.Errorf("nack is under %v, %v", nack.Parent(), attrs(nack))
+	if nack := r.one(t, "nack js.orders.*"); !doortest.Under(nack, batch) || doortest.Attributes(nack)["messaging.operation.type"] != "settle" {
+		t.Errorf("nack is under %v, %v", nack.Parent(), doortest.Attributes(nack))
 	}
 	if err := js.Process(ctx, got[0], func(ctx context.Context, m jetstream.Msg) error { return m.DoubleAck(ctx) }); err != nil {
 		t.Fatal(err)
 	}
 	first := r.await(t, "process js.orders.*", 2)[1]
-	if !under(first, sent[0]) || !under(r.one(t, "ack js.orders.*"), first) || attrs(first)["messaging.message.id"] != "one" {
-		t.Errorf("process is under %v, ack under %v; %v", first.Parent(), r.one(t, "ack js.orders.*").Parent(), attrs(first))
+	if !doortest.Under(first, sent[0]) || !doortest.Under(r.one(t, "ack js.orders.*"), first) || doortest.Attributes(first)["messaging.message.id"] != "one" {
+		t.Errorf("process is under %v, ack under %v; %v", first.Parent(), r.one(t, "ack js.orders.*").Parent(), doortest.Attributes(first))
 	}
 	// The other one is delivered again, and what is done with it is in its sender's trace, too.
 	again, err := consumer.Consume(js.Handler(func(_ context.Context, m jetstream.Msg) error { return m.TermWithReason("enough") }))
@@ -246,7 +247,7 @@ func testJetStream(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	defer again.Stop()
-	if term, s := r.one(t, "term js.orders.*"), r.await(t, "process js.orders.*", 3)[2]; !under(term, s) || !under(s, sent[1]) {
+	if term, s := r.one(t, "term js.orders.*"), r.await(t, "process js.orders.*", 3)[2]; !doortest.Under(term, s) || !doortest.Under(s, sent[1]) {
 		t.Errorf("term is under %v, process under %v", term.Parent(), s.Parent())
 	}
 }
@@ -258,7 +259,7 @@ func testJetStreamFails(t *testing.T, url string) {
 	if ms, err := js.Fetch(ctx, consumer, 1, jetstream.FetchMaxWait(50*time.Millisecond)); err != nil || len(ms) != 0 {
 		t.Errorf("fetched %v, %v", ms, err)
 	}
-	if n := len(r.spans.Ended()); n > 0 {
+	if n := len(r.Spans.Ended()); n > 0 {
 		t.Errorf("%d spans of nothing", n)
 	}
 	if _, err := js.Fetch(ctx, consumer, 1, jetstream.FetchMaxWait(-1)); !errors.Is(err, jetstream.ErrInvalidOption) {
@@ -270,14 +271,14 @@ func testJetStreamFails(t *testing.T, url string) {
 	if _, err := js.Publish(ctx, "js.nowhere", nil, jetstream.WithRetryAttempts(0)); !errors.Is(err, jetstream.ErrNoStreamResponse) {
 		t.Errorf("error %v", err)
 	}
-	if s := r.one(t, "send js.nowhere"); attrs(s)["error.type"] != "no_stream" {
-		t.Errorf("attributes %v", attrs(s))
+	if s := r.one(t, "send js.nowhere"); doortest.Attributes(s)["error.type"] != "no_stream" {
+		t.Errorf("attributes %v", doortest.Attributes(s))
 	}
 	if _, err := js.Publish(ctx, "js.empty", nil, jetstream.WithExpectStream("OTHER")); err == nil {
 		t.Error("published to another stream")
 	}
-	if s := r.one(t, "send js.empty"); attrs(s)["error.type"] != "10060" {
-		t.Errorf("attributes %v", attrs(s))
+	if s := r.one(t, "send js.empty"); doortest.Attributes(s)["error.type"] != "10060" {
+		t.Errorf("attributes %v", doortest.Attributes(s))
 	}
 }
 
@@ -302,9 +303,9 @@ func testOldJetStream(t *testing.T, url string) {
 	}
 	r.Handler(func(_ context.Context, m *nats.Msg) error { return m.AckSync() })(ms[0])
 	s := r.one(t, "process js.old")
-	if s.SpanKind() != oteltrace.SpanKindConsumer || !under(s, r.one(t, "send js.old")) || s.Status().Code != codes.Unset ||
-		attrs(s)["messaging.consumer.group.name"] != "worker" {
-		t.Errorf("%v span under %v, %v, %v", s.SpanKind(), s.Parent(), s.Status(), attrs(s))
+	if s.SpanKind() != oteltrace.SpanKindConsumer || !doortest.Under(s, r.one(t, "send js.old")) || s.Status().Code != codes.Unset ||
+		doortest.Attributes(s)["messaging.consumer.group.name"] != "worker" {
+		t.Errorf("%v span under %v, %v, %v", s.SpanKind(), s.Parent(), s.Status(), doortest.Attributes(s))
 	}
 }
 
